@@ -1,0 +1,1 @@
+"""dogjax: train a small network on frames of dog videos, bit for bit, and explain its validation curve."""

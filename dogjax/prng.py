@@ -1,0 +1,47 @@
+"""Named random streams: every random draw of a run is a pure function of (seed, name, counters).
+
+A stream's key is `fold_in` of its root seed and its name, then of counters such as epoch, step or
+frame. No key is ever split, carried or stored, so a draw can be repeated alone, out of order, and
+after a crash. JAX, TensorFlow and NumPy draws all come from the same keys.
+"""
+
+import zlib
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+STREAMS = ("split", "init", "order", "augment", "dropout", "poke")
+
+
+class Streams:
+    """The named streams of one run.
+
+    Args:
+      seed: root seed of every stream that has none of its own.
+      seeds: root seeds by stream name; `None` stands for `seed`.
+    """
+
+    def __init__(self, seed: int, seeds: Mapping[str, int | None] | None = None) -> None:
+        seeds = seeds or {}
+        if unknown := set(seeds) - set(STREAMS):
+            raise ValueError(f"unknown streams {sorted(unknown)}; the streams are {STREAMS}")
+        chosen = {name: seeds.get(name) for name in STREAMS}
+        self._roots = {name: seed if own is None else own for name, own in chosen.items()}
+
+    def key(self, name: str, *counters: int | jax.Array) -> jax.Array:
+        """The typed JAX key of stream `name` at `counters`. Counters may be traced."""
+        # Threefry is named so that a change of JAX's default cannot change a published run.
+        key = jax.random.key(self._roots[name], impl="threefry2x32")
+        for counter in (zlib.crc32(name.encode()), *counters):
+            key = jax.random.fold_in(key, counter)
+        return key
+
+    def tf_seed(self, name: str, *counters: int) -> np.ndarray:
+        """A seed for `tf.random.stateless_*`: int32 `[2]`, the bits of `key(name, *counters)`."""
+        return np.asarray(jax.random.key_data(self.key(name, *counters))).view(np.int32)
+
+    def numpy(self, name: str, *counters: int) -> np.random.Generator:
+        """A NumPy generator (Philox) seeded by the bits of `key(name, *counters)`."""
+        bits = np.asarray(jax.random.key_data(self.key(name, *counters)))
+        return np.random.Generator(np.random.Philox(key=[int(bit) for bit in bits]))
