@@ -153,8 +153,8 @@ OPERATIONAL_FIELDS = (
 )
 
 
-def defaults() -> ml_collections.ConfigDict:
-    """The default experiment, for `configs/NAME.py` to edit."""
+def defaults() -> Any:
+    """The default experiment: an `ml_collections.ConfigDict` for `configs/NAME.py` to edit."""
     return _config_dict(Config())
 
 
