@@ -1,0 +1,84 @@
+"""Datasets of the TensorFlow Datasets catalogue, by name: `stanford_dogs`, `oxford_iiit_pet`, ..."""
+
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from dogjax.data.builder import Example
+from dogjax.data.decode import measure_sharpness
+from dogjax.errors import UserError
+
+# A tfds.core.DatasetBuilder: what it has depends on the dataset, and is checked here.
+Builder = Any
+
+
+def open_builder(name: str, data_dir: str) -> Builder:
+    """The prepared dataset `name`; downloads it, through TFDS, where it is not in `data_dir` yet.
+
+    Raises:
+      UserError: no such dataset, not a dataset of labelled images, or it cannot be downloaded.
+    """
+    folder = pathlib.Path(data_dir).expanduser() if data_dir else None
+    try:
+        builder = tfds.builder(name, data_dir=folder)
+    except tfds.core.registered.DatasetNotFoundError as error:
+        raise UserError(f"data.name='{name}': TFDS knows no such dataset; see its catalogue for the names") from error
+    if builder.info.supervised_keys is None or not _is_labelled_image(builder):
+        raise UserError(f"data.name='{name}': not a dataset of labelled images; use one such as stanford_dogs")
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # TFDS lets through whatever its download, checksum or disk raised
+        raise UserError(
+            f"data.name='{name}': TFDS could not prepare it ({type(error).__name__}: {error}); "
+            "prepare it where there is a network, and set data.path to its data_dir"
+        ) from error
+    return builder
+
+
+def identity(builder: Builder) -> list[Any]:
+    """What names the content: name, version, and the checksum of every record file's sizes."""
+    splits = [[name, info.num_examples, info.num_bytes] for name, info in sorted(builder.info.splits.items())]
+    return [builder.info.full_name, splits]
+
+
+def label_names(builder: Builder) -> list[str]:
+    """The names of the classes."""
+    return list(builder.info.features[_keys(builder)[1]].names)
+
+
+def read_examples(builder: Builder, image_size: int) -> Iterator[Example]:
+    """Every example of every split, resized (antialiased) to a square of `image_size` pixels.
+
+    The catalogue's images are independent photographs: they have no recording, background or time.
+    """
+    image_key, label_key = _keys(builder)
+    names = label_names(builder)
+    config = tfds.ReadConfig(add_tfds_id=True)
+    for split in sorted(builder.info.splits):
+        dataset = builder.as_dataset(split=split, read_config=config, shuffle_files=False)
+        for example in dataset:
+            image = _resize(example[image_key], image_size)
+            frame_id = f"{split}/{example['tfds_id'].numpy().decode()}"
+            yield Example(frame_id, image, names[int(example[label_key])], "", "", 0.0, measure_sharpness(image))
+
+
+def _keys(builder: Builder) -> tuple[str, str]:
+    return builder.info.supervised_keys
+
+
+def _is_labelled_image(builder: Builder) -> bool:
+    image_key, label_key = _keys(builder)
+    features = builder.info.features
+    return isinstance(features[image_key], tfds.features.Image) and isinstance(
+        features[label_key], tfds.features.ClassLabel
+    )
+
+
+def _resize(image: tf.Tensor, image_size: int) -> np.ndarray:
+    resized = tf.image.resize(image, (image_size, image_size), antialias=True)
+    pixels = np.rint(np.clip(resized.numpy(), 0, 255)).astype(np.uint8)
+    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
