@@ -1,0 +1,124 @@
+"""What a split leaks and what cannot be estimated from it, in numbers and in words."""
+
+from typing import Any
+
+import numpy as np
+
+from dogjax.config import SplitConfig
+from dogjax.data.frames import FrameTable
+from dogjax.data.splits import Split, nearest_seconds
+
+NEAR_SECONDS = 2.0
+FEW_GROUPS = 5
+
+
+def describe_split(table: FrameTable, split: Split, config: SplitConfig) -> dict[str, Any]:
+    """The content of `split.json`: the split, the frame ids of both sides, and the audit."""
+    return {
+        "strategy": config.strategy,
+        "folds": config.folds,
+        "fold": config.fold,
+        "sha256": split.sha256(table),
+        "audit": audit_split(table, split, config),
+        "train": table.ids(split.train),
+        "validation": table.ids(split.validation),
+    }
+
+
+def audit_split(table: FrameTable, split: Split, config: SplitConfig) -> dict[str, Any]:
+    """Counts, shared groups, seconds from validation to training, and warnings."""
+    nearest = _nearest_training_frame(table, split)
+    audit = {
+        "train": _side(table, split, split.train),
+        "validation": _side(table, split, split.validation),
+        "purged_frames": len(table) - len(split.train) - len(split.validation),
+        "block_seconds": split.block_seconds,
+        "gap_seconds": split.gap_seconds,
+        "nearest_training_frame": {
+            "median_seconds": _finite(np.median(nearest)) if len(nearest) else None,
+            "share_within_2_seconds": float(np.mean(nearest <= NEAR_SECONDS)) if len(nearest) else None,
+        },
+        "shared_recordings": _shared(table.recording, split),
+        "shared_backgrounds": _shared(table.background, split),
+    }
+    return audit | {"warnings": _warnings(table, split, config, audit)}
+
+
+def _side(table: FrameTable, split: Split, frames: np.ndarray) -> dict[str, Any]:
+    counts = np.bincount(table.label[frames], minlength=len(table.label_names))
+    return {
+        "frames": len(frames),
+        "labels": {name: int(count) for name, count in zip(table.label_names, counts)},
+        "groups": len(np.unique(split.groups[frames])),
+        "recordings": len(_named(table.recording[frames])),
+        "backgrounds": len(_named(table.background[frames])),
+    }
+
+
+def _nearest_training_frame(table: FrameTable, split: Split) -> np.ndarray:
+    """Seconds from each validation frame to the nearest training frame of its recording; inf: none."""
+    known = split.validation[table.recording[split.validation] != ""]
+    parts = [seconds for _, seconds in nearest_seconds(table, known, split.train)]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _named(values: np.ndarray) -> set[str]:
+    return {str(value) for value in np.unique(values) if value}
+
+
+def _shared(values: np.ndarray, split: Split) -> list[str]:
+    return sorted(_named(values[split.train]) & _named(values[split.validation]))
+
+
+def _finite(value: np.floating) -> float | None:
+    """JSON has no infinity: null stands for no training frame in the same recording."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _warnings(table: FrameTable, split: Split, config: SplitConfig, audit: dict[str, Any]) -> list[str]:
+    warnings = []
+    near = audit["nearest_training_frame"]
+    if not np.all(table.recording):
+        warnings.append(
+            "The data name no recordings, so near-duplicate frames on both sides cannot be ruled out: "
+            "validation accuracy may be too high, and no group split is possible."
+        )
+    elif config.strategy == "frame":
+        warnings.append(
+            f"The split is leaky: {near['share_within_2_seconds']:.0%} of the validation frames lie within "
+            f"{NEAR_SECONDS:.0f} s of a training frame of the same recording (median {near['median_seconds']:.3g} s). "
+            "Validation measures memory of these recordings, not recognition of the dog; "
+            "split.strategy=block, recording or background does not."
+        )
+    elif config.strategy == "block":
+        warnings.append(
+            f"Validation shares {len(audit['shared_recordings'])} recordings with training "
+            f"(median {near['median_seconds'] or float('inf'):.3g} s to the nearest training frame): "
+            "it says nothing about another day or place."
+        )
+    if config.strategy == "recording" and audit["shared_backgrounds"]:
+        warnings.append(
+            f"Both sides show the backgrounds {', '.join(audit['shared_backgrounds'])}: "
+            "accuracy on an unseen background cannot be estimated from this split."
+        )
+    warnings += _confounded_backgrounds(table, split)
+    groups = audit["validation"]["recordings"]
+    if 0 < groups < FEW_GROUPS:
+        warnings.append(
+            f"Validation holds {groups} recordings: its frames are so alike that an interval for accuracy "
+            "cannot be estimated over recordings."
+        )
+    return warnings
+
+
+def _confounded_backgrounds(table: FrameTable, split: Split) -> list[str]:
+    """Backgrounds in which training shows a single dog: the network may learn the place instead."""
+    places = _named(table.background[split.train])
+    alone = [
+        place
+        for place in sorted(places)
+        if len(np.unique(table.label[split.train][table.background[split.train] == place])) == 1
+    ]
+    if not alone:
+        return []
+    return [f"Training shows a single dog in {', '.join(alone)}: the network may learn the place instead of the dog."]

@@ -1,0 +1,156 @@
+"""Batches as pure functions of the step, computed by tf.data on the host.
+
+Training batch t depends on the seeds and on t alone: its epoch is t // steps_per_epoch, the epoch's
+order is a stateless permutation seeded by stream `order`, and a frame's augmentation is seeded by
+stream `augment`, the epoch and the frame. No iterator has a state worth saving, so a run that
+resumes at step t starts its pipeline at step t.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from dogjax.config import Config
+from dogjax.data.augment import augment_batch
+from dogjax.data.frames import FrameTable, Images
+from dogjax.data.scaling import Scaling, measure_scaling
+from dogjax.data.splits import Split
+from dogjax.errors import UserError
+from dogjax.prng import Streams
+
+# The host's TensorFlow must leave every accelerator's memory to JAX.
+tf.config.set_visible_devices([], "GPU")
+tf.config.set_visible_devices([], "TPU")
+
+Batch = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pipeline:
+    """The batches of one run.
+
+    A batch holds `image` float32 `[batch, side, side, 3]`, scaled as the configuration says, `label`
+    int32 `[batch]`, `frame` int64 `[batch]`, and `mask` float32 `[batch]`, 0 where a frame is padding.
+    """
+
+    table: FrameTable
+    images: Images
+    split: Split
+    config: Config
+    streams: Streams
+    scaling: Scaling
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches to an epoch, the smaller last one included unless it is dropped."""
+        size, frames = self.config.train.batch_size, len(self.split.train)
+        return frames // size if self.config.train.drop_remainder else -(-frames // size)
+
+    def train_batches(self, start: int, stop: int) -> Iterator[Batch]:
+        """Training batches of the steps `start`, ..., `stop - 1`."""
+        frames = self.split.train
+        order = tf.constant(self.streams.tf_seed("order"))
+        augment = tf.constant(self.streams.tf_seed("augment"))
+
+        def load(step: tf.Tensor) -> dict[str, tf.Tensor]:
+            epoch = step // self.steps_per_epoch
+            first = (step - epoch * self.steps_per_epoch) * self._batch_size
+            chosen = _shuffled(frames, _fold_in(order, epoch), first, self._batch_size)
+            images = augment_batch(self.images.gather(chosen), chosen, self.config.augment, _fold_in(augment, epoch))
+            return self._batch(images, chosen)
+
+        return _iterate(tf.data.Dataset.range(start, stop), load)
+
+    def train_frames(self, step: int) -> np.ndarray:
+        """Frame numbers of one training batch."""
+        return next(self.train_batches(step, step + 1))["frame"]
+
+    def validation_batches(self, epoch: int) -> Iterator[Batch]:
+        """Every validation frame once, in order; the last batch is padded to the full size.
+
+        Clean, unless `augment.validation` asks for the augmentation of `epoch`.
+        """
+        augment = tf.constant(self.streams.tf_seed("augment"))
+
+        def transform(images: tf.Tensor, frames: tf.Tensor) -> tf.Tensor:
+            if not self.config.augment.validation:
+                return tf.cast(images, tf.float32)
+            return augment_batch(images, frames, self.config.augment, _fold_in(augment, tf.constant(epoch, tf.int64)))
+
+        return self._padded(self.split.validation, transform)
+
+    def clean_training_batches(self, limit: int) -> Iterator[Batch]:
+        """At most `limit` training frames without augmentation, in full batches of one size.
+
+        Batch j takes every k-th frame from the j-th on (k batches): each is an even sample of all dogs
+        and times. The fewer than k frames that would not fill their batch are left out.
+        """
+        frames = self.split.train
+        frames = frames[:: max(1, -(-len(frames) // limit))]
+        count = -(-len(frames) // self.config.train.batch_size)
+        rows = frames[: len(frames) // count * count].reshape(-1, count).T
+
+        def load(chosen: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self._batch(tf.cast(self.images.gather(chosen), tf.float32), chosen)
+
+        return _iterate(tf.data.Dataset.from_tensor_slices(rows), load)
+
+    @property
+    def _batch_size(self) -> int:
+        return self.config.train.batch_size
+
+    def _padded(self, frames: np.ndarray, transform: Callable) -> Iterator[Batch]:
+        size = self._batch_size
+        padded = np.resize(frames, -(-len(frames) // size) * size).reshape(-1, size)
+        mask = (np.arange(padded.size) < len(frames)).astype(np.float32).reshape(-1, size)
+
+        def load(chosen: tf.Tensor, kept: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self._batch(transform(self.images.gather(chosen), chosen), chosen) | {"mask": kept}
+
+        return _iterate(tf.data.Dataset.from_tensor_slices((padded, mask)), load)
+
+    def _batch(self, images: tf.Tensor, frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "image": self.scaling.apply(images),
+            "label": tf.gather(tf.constant(self.table.label), frames),
+            "frame": frames,
+            "mask": tf.ones(tf.shape(frames), tf.float32),
+        }
+
+
+def make_pipeline(table: FrameTable, images: Images, split: Split, config: Config, streams: Streams) -> Pipeline:
+    """The pipeline of a run; measures the input scaling on the training frames.
+
+    Raises:
+      UserError: the training frames do not fill one batch and the remainder is to be dropped.
+    """
+    scaling = measure_scaling(images, split.train, config.data.scale)
+    pipeline = Pipeline(table, images, split, config, streams, scaling)
+    if pipeline.steps_per_epoch == 0:
+        raise UserError(
+            f"train.batch_size={config.train.batch_size}: training has {len(split.train)} frames and "
+            "train.drop_remainder=true drops them all; use a smaller batch, or keep the remainder"
+        )
+    return pipeline
+
+
+def _shuffled(frames: np.ndarray, seed: tf.Tensor, start: tf.Tensor, size: int) -> tf.Tensor:
+    """Entries `start`, ..., `start + size - 1` of the permutation of `frames` that `seed` names.
+
+    Each place is mapped by itself by a block cipher, so no permutation is ever held in memory.
+    """
+    places = tf.range(start, tf.minimum(start + size, len(frames)))
+    shuffled = tf.random.experimental.index_shuffle(places, seed, tf.constant(len(frames) - 1, tf.int64))
+    return tf.gather(tf.constant(frames), shuffled)
+
+
+def _fold_in(seed: tf.Tensor, counter: tf.Tensor) -> tf.Tensor:
+    return tf.random.experimental.stateless_fold_in(seed, counter)
+
+
+def _iterate(dataset: tf.data.Dataset, load: Callable) -> Any:
+    loaded = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return loaded.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()

@@ -1,0 +1,212 @@
+"""Which frames train and which validate: folds over frames, time blocks, recordings or backgrounds.
+
+Frames of one recording a second apart are near-duplicates, so a random split of frames measures
+memory. The other strategies keep whole groups on one side. A group that cannot be split without
+taking a dog out of training is refused, with the reason.
+"""
+
+import dataclasses
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from dogjax.config import SplitConfig
+from dogjax.data.frames import FrameTable
+from dogjax.errors import UserError
+from dogjax.files import sha256_of_json
+from dogjax.prng import Streams
+
+LONGEST_BLOCK_SECONDS = 30.0
+LONGEST_GAP_SECONDS = 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Frame numbers (int64, ascending) of both sides, and the group of every frame of the table.
+
+    `block_seconds` and `gap_seconds` are those in force; null unless the strategy is `block`.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    groups: np.ndarray
+    block_seconds: float | None
+    gap_seconds: float | None
+
+    def sha256(self, table: FrameTable) -> str:
+        """SHA-256 of the frame ids of both sides."""
+        return sha256_of_json({"train": table.ids(self.train), "validation": table.ids(self.validation)})
+
+
+def split_frames(table: FrameTable, config: SplitConfig, streams: Streams) -> Split:
+    """Splits the frames; the draw is stream `split`'s.
+
+    Labels in `train_only` train with all their frames and those in `validation_only` validate with
+    all of theirs, but for frames whose group is on the other side.
+
+    Raises:
+      UserError: the strategy has no groups to keep apart, or a dog has too few of them.
+    """
+    _check_labels(table, config)
+    block_seconds, gap_seconds = _block_and_gap(table, config)
+    groups = _groups(table, config, block_seconds)
+    train_only = np.isin(table.label, _labels(table, config.train_only))
+    validation_only = np.isin(table.label, _labels(table, config.validation_only))
+    both_sides = np.flatnonzero(~(train_only | validation_only))
+    _check_groups(table, config, groups, both_sides)
+
+    folds = _folds(table, config, groups, both_sides, streams)
+    in_validation = np.zeros(len(table), bool)
+    in_validation[both_sides[folds == config.fold]] = True
+    in_train = np.zeros(len(table), bool)
+    in_train[both_sides[folds != config.fold]] = True
+    in_train |= train_only & ~np.isin(groups, groups[in_validation])
+    in_validation |= validation_only & ~np.isin(groups, groups[in_train])
+    if gap_seconds:
+        in_train &= ~_within_gap(table, in_validation, gap_seconds)
+
+    train = _fraction(table, np.flatnonzero(in_train), config.train_fraction, streams)
+    split = Split(train, np.flatnonzero(in_validation), groups, block_seconds, gap_seconds)
+    _check_sides(table, config, split)
+    return split
+
+
+def _check_labels(table: FrameTable, config: SplitConfig) -> None:
+    for field in ("train_only", "validation_only"):
+        for name in getattr(config, field):
+            if name not in table.label_names:
+                raise UserError(f"split.{field}: no label '{name}'; the labels are {', '.join(table.label_names)}")
+
+
+def _labels(table: FrameTable, names: tuple[str, ...]) -> list[int]:
+    return [table.label_names.index(name) for name in names]
+
+
+def _block_and_gap(table: FrameTable, config: SplitConfig) -> tuple[float | None, float | None]:
+    if config.strategy != "block":
+        return None, None
+    block = config.block_seconds
+    if block is None:
+        # One block a fold of the dog with the least video, so that every dog can be on both sides;
+        # a thousandth more, so that the last frame does not begin a block of its own.
+        block = min(LONGEST_BLOCK_SECONDS, 1.001 * min(_seconds_by_label(table)) / config.folds)
+    gap = config.gap_seconds
+    return block, min(LONGEST_GAP_SECONDS, block / 4) if gap is None else gap
+
+
+def _seconds_by_label(table: FrameTable) -> list[float]:
+    """Seconds of video of each dog: the spans of its recordings, added up."""
+    seconds = []
+    for label in range(len(table.label_names)):
+        of_label = table.label == label
+        recordings = np.unique(table.recording[of_label])
+        seconds.append(sum(np.ptp(table.time[of_label & (table.recording == name)]) for name in recordings))
+    return [float(each) for each in seconds]
+
+
+def _groups(table: FrameTable, config: SplitConfig, block_seconds: float | None) -> np.ndarray:
+    """Text `[frames]`: what must stay on one side."""
+    if config.strategy == "frame":
+        return table.frame_id
+    if config.strategy in ("recording", "block") and not np.all(table.recording):
+        raise UserError(
+            f"split.strategy='{config.strategy}': the data name no recordings; use split.strategy=frame, "
+            "and read its validation score as an upper bound"
+        )
+    if config.strategy == "background" and not np.all(table.background):
+        raise UserError(
+            "split.strategy='background': the data name no backgrounds; lay the clips out as "
+            "ROOT/<dog>/<background>/<recording>.mp4, name them in ROOT/clips.csv, or use split.strategy=block"
+        )
+    if config.strategy != "block":
+        return getattr(table, config.strategy)
+    blocks = np.floor(table.time / block_seconds + 1e-9).astype(np.int64)
+    return np.array([f"{recording}#{block}" for recording, block in zip(table.recording, blocks)])
+
+
+def _check_groups(table: FrameTable, config: SplitConfig, groups: np.ndarray, both_sides: np.ndarray) -> None:
+    """Refuses groups nested in classes: a fold would train without a dog, and not say so."""
+    if not len(both_sides):
+        raise UserError("split.train_only and split.validation_only name every label; leave one to be split")
+    for label in np.unique(table.label[both_sides]):
+        count = len(np.unique(groups[both_sides][table.label[both_sides] == label]))
+        if count >= config.folds or (config.strategy == "background" and count >= 2):
+            continue
+        dog, unit = table.label_names[label], {"recording": "recording", "background": "background"}
+        if count == 1 and config.strategy in unit:
+            raise UserError(
+                f"split.strategy='{config.strategy}': dog '{dog}' has one {unit[config.strategy]}, so no fold can hold "
+                f"it in both training and validation; use split.strategy=block, or film another {unit[config.strategy]}"
+            )
+        raise UserError(
+            f"split.folds={config.folds}: dog '{dog}' has {count} {config.strategy}s, too few for that many folds; "
+            + ("use a smaller split.block_seconds or fewer folds" if config.strategy == "block" else "use fewer folds")
+        )
+
+
+def _folds(
+    table: FrameTable, config: SplitConfig, groups: np.ndarray, both_sides: np.ndarray, streams: Streams
+) -> np.ndarray:
+    """The fold of each frame of `both_sides`, stratified by dog."""
+    seed = int(streams.numpy("split").integers(2**31))
+    labels = table.label[both_sides]
+    options = {"n_splits": config.folds, "shuffle": True, "random_state": seed}
+    folds = np.empty(len(both_sides), np.int64)
+    if config.strategy == "frame":
+        parts = StratifiedKFold(**options).split(labels, labels)
+    else:
+        distinct = len(np.unique(groups[both_sides]))
+        if distinct < config.folds:
+            raise UserError(f"split.folds={config.folds}: there are {distinct} {config.strategy}s; use fewer folds")
+        parts = StratifiedGroupKFold(**options).split(labels, labels, groups[both_sides])
+    for fold, (_, held_out) in enumerate(parts):
+        folds[held_out] = fold
+    return folds
+
+
+def _within_gap(table: FrameTable, in_validation: np.ndarray, gap_seconds: float) -> np.ndarray:
+    """bool `[frames]`: nearer than `gap_seconds` to a validation frame of the same recording."""
+    near = np.zeros(len(table), bool)
+    for frames, nearest in nearest_seconds(table, np.arange(len(table)), np.flatnonzero(in_validation)):
+        near[frames] = nearest < gap_seconds
+    return near
+
+
+def nearest_seconds(table: FrameTable, frames: np.ndarray, others: np.ndarray):
+    """Yields, for each recording, its `frames` and their seconds to the nearest of `others` (inf: none)."""
+    for name in np.unique(table.recording[frames]):
+        own = frames[table.recording[frames] == name]
+        times = np.sort(table.time[others[table.recording[others] == name]])
+        if not len(times):
+            yield own, np.full(len(own), np.inf)
+            continue
+        after = np.searchsorted(times, table.time[own])
+        before_gap = np.abs(table.time[own] - times[np.maximum(after - 1, 0)])
+        after_gap = np.abs(table.time[own] - times[np.minimum(after, len(times) - 1)])
+        yield own, np.minimum(before_gap, after_gap)
+
+
+def _fraction(table: FrameTable, train: np.ndarray, fraction: float, streams: Streams) -> np.ndarray:
+    """A share of each dog's training frames; a smaller share is a subset of a larger one."""
+    rank = streams.numpy("split", 1).permutation(len(table))
+    kept = []
+    for label in np.unique(table.label[train]):
+        own = train[table.label[train] == label]
+        count = max(1, round(fraction * len(own)))
+        kept.append(own[np.argsort(rank[own])[:count]])
+    return np.sort(np.concatenate(kept)) if kept else train
+
+
+def _check_sides(table: FrameTable, config: SplitConfig, split: Split) -> None:
+    """Every dog that should be on a side is there."""
+    for side, frames, exempt in (
+        ("training", split.train, config.validation_only),
+        ("validation", split.validation, config.train_only),
+    ):
+        present = set(table.label[frames])
+        for label, name in enumerate(table.label_names):
+            if label not in present and name not in exempt:
+                raise UserError(
+                    f"split.strategy='{config.strategy}', fold {config.fold} of {config.folds}: dog '{name}' would "
+                    f"have no {side} frames; use another split.fold, fewer folds, or a smaller split.gap_seconds"
+                )
