@@ -1,0 +1,172 @@
+"""The network is the post's: the real Keras model, weight for weight."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import tensorflow as tf
+
+from dogjax.config import ModelConfig, OptimConfig
+from dogjax.errors import UserError
+from dogjax.models.network import Network, check_sizes
+from dogjax.prng import Streams
+from dogjax.train.state import create_state
+from dogjax.train.step import make_train_step
+
+CLASSES = 3
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def keras_model():
+    # Under some seeds the two frameworks' rounding lets a max-pool pick another of two nearly equal
+    # maxima, and a gradient goes another way; under this one it does not.
+    tf.keras.utils.set_random_seed(1)
+    layers = tf.keras.layers
+    model = tf.keras.Sequential([layers.Input((SIDE, SIDE, 3))])
+    for width, kernel in ((16, 11), (32, 5), (32, 3)):
+        model.add(layers.Conv2D(width, kernel, activation="relu"))
+        model.add(layers.MaxPooling2D(3, 2))
+        model.add(layers.BatchNormalization())
+    model.add(layers.Flatten())
+    for width in (512, 256):
+        model.add(layers.Dense(width, activation="relu"))
+        model.add(layers.BatchNormalization())
+        model.add(layers.Dropout(0.0))  # without dropout: the two frameworks draw other masks
+    model.add(layers.Dense(CLASSES))
+    # Statistics unlike the initial (0, 1), so that a parity of logits tests them.
+    generator = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            gamma, beta, mean, var = layer.get_weights()
+            noise = generator.uniform(0.5, 1.5, (4, *gamma.shape)).astype(np.float32)
+            layer.set_weights([gamma * noise[0], beta + noise[1] - 1, mean + noise[2], var * 200 * noise[3]])
+    return model
+
+
+@pytest.fixture(scope="module")
+def batch():
+    generator = np.random.default_rng(1)
+    images = generator.integers(0, 256, (16, SIDE, SIDE, 3)).astype(np.float32)
+    return images, generator.integers(0, CLASSES, 16).astype(np.int32)
+
+
+def copy_weights(model) -> dict:
+    """The Keras model's weights as this network's variables."""
+    params, stats, counts = {}, {}, {}
+    for layer in model.layers:
+        kind = {"Conv2D": "Conv", "Dense": "Dense", "BatchNormalization": "BatchNorm"}.get(type(layer).__name__)
+        if kind is None:
+            continue
+        name = f"{kind}_{counts.setdefault(kind, 0)}"
+        counts[kind] += 1
+        weights = [jnp.asarray(each) for each in layer.get_weights()]
+        if kind == "BatchNorm":
+            params[name] = {"scale": weights[0], "bias": weights[1]}
+            stats[name] = {"mean": weights[2], "var": weights[3]}
+        else:
+            params[name] = {"kernel": weights[0], "bias": weights[1]}
+    return {"params": params, "batch_stats": stats}
+
+
+def post_network(**changes) -> Network:
+    return Network(dataclasses.replace(ModelConfig(dropout=0.0), **changes), CLASSES)
+
+
+def initialise(network: Network, images):
+    return jax.jit(lambda: network.init(jax.random.key(0), images, dropout=False, batch_statistics=False))()
+
+
+def logits_of(network: Network, variables, images):
+    return jax.jit(lambda: network.apply(variables, images, dropout=False, batch_statistics=False))()
+
+
+def apply_with_batch_statistics(network: Network, variables, images):
+    def apply():
+        return network.apply(variables, images, dropout=False, batch_statistics=True, mutable=["batch_stats"])[0]
+
+    return jax.jit(apply)()
+
+
+def assert_trees_close(ours, theirs, tolerance):
+    paths = jax.tree_util.tree_leaves_with_path(ours)
+    for (path, mine), other in zip(paths, jax.tree.leaves(theirs), strict=True):
+        scale = max(1.0, float(np.abs(other).max()))
+        np.testing.assert_allclose(mine, other, rtol=0, atol=tolerance * scale, err_msg=jax.tree_util.keystr(path))
+
+
+def test_parameter_count_equals_keras(keras_model):
+    variables = initialise(post_network(), jnp.zeros((1, SIDE, SIDE, 3)))
+    assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == keras_model.count_params()
+
+
+def test_logits_equal_keras(keras_model, batch):
+    ours = logits_of(post_network(), copy_weights(keras_model), batch[0])
+    theirs = keras_model(batch[0], training=False).numpy()
+    # Logits of raw 0..255 input are of the order of 1; 1e-5 of their largest is float32 rounding.
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max())
+
+
+def test_training_step_equals_keras(keras_model, batch):
+    images, labels = batch
+    network, optimizer = post_network(), optax.sgd(0.004)
+    variables = copy_weights(keras_model)
+    state = create_state(network, optimizer, SIDE, Streams(0), average=False, poke=False)
+    state = state.replace(**variables, opt_state=optimizer.init(variables["params"]))
+    stepped, loss = jax.jit(make_train_step(network, optimizer, OptimConfig()))(
+        state, images, labels, jax.random.key(0)
+    )
+
+    twin = tf.keras.models.clone_model(keras_model)
+    twin.set_weights(keras_model.get_weights())
+    cross_entropy = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    twin.compile(tf.keras.optimizers.SGD(0.004), cross_entropy)
+    keras_loss = twin.train_on_batch(images, labels)
+
+    assert float(loss) == pytest.approx(float(keras_loss), rel=1e-5)
+    theirs = copy_weights(twin)
+    assert_trees_close(stepped.params, theirs["params"], 1e-5)
+    assert_trees_close(stepped.batch_stats, theirs["batch_stats"], 1e-5)
+
+
+@pytest.mark.parametrize("norm", ["batch", "group", "layer", "none"])
+@pytest.mark.parametrize("head", ["flatten", "average"])
+def test_every_norm_and_head_gives_a_logit_a_class(norm, head):
+    network = post_network(norm=norm, head=head, widths=(6, 8), kernels=(5, 3), dense=(10,))
+    images = jax.random.uniform(jax.random.key(1), (4, 32, 32, 3)) * 255
+    logits = logits_of(network, initialise(network, images), images)
+    assert logits.shape == (4, CLASSES)
+    assert logits.dtype == jnp.float32
+    assert np.ptp(np.asarray(logits), axis=0).min() > 0
+
+
+def test_group_and_layer_norm_do_not_depend_on_the_batch():
+    images = jax.random.uniform(jax.random.key(1), (4, 32, 32, 3))
+    changes = {}
+    for norm in ("batch", "group", "layer"):
+        network = post_network(norm=norm, widths=(8,), kernels=(5,), dense=(10,))
+        variables = initialise(network, images)
+        whole, alone = (apply_with_batch_statistics(network, variables, each) for each in (images, images[:2]))
+        changes[norm] = np.abs(np.asarray(whole[:2] - alone)).max()
+    assert changes["batch"] > 0.1
+    assert max(changes["group"], changes["layer"]) < 1e-3  # another batch size, other sums
+
+
+def test_bfloat16_computes_low_and_keeps_parameters_and_logits_in_float32(batch):
+    network = post_network(dtype="bfloat16")
+    variables = initialise(network, batch[0])
+    logits = logits_of(network, variables, batch[0])
+    assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
+    assert logits.dtype == jnp.float32
+    exact = logits_of(post_network(), variables, batch[0])
+    difference = np.abs(np.asarray(logits - exact)).max() / np.abs(np.asarray(exact)).max()
+    assert 1e-6 < difference < 0.1  # not float32, and not nonsense
+
+
+def test_a_network_too_deep_for_its_images_is_refused():
+    with pytest.raises(UserError, match=r"block 3 gets 4 x 4 pixels.*larger data.image_size"):
+        check_sizes(ModelConfig(), 40)
+    check_sizes(ModelConfig(), 64)
