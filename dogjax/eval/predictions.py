@@ -1,0 +1,64 @@
+"""The logits of every validation frame, one file an epoch, keyed by frame id."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from dogjax.files import replacing
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """One epoch's predictions.
+
+    Attributes:
+      frame_id: text `[frames]`.
+      label: int32 `[frames]`.
+      logits: float32 `[frames, classes]`.
+    """
+
+    frame_id: np.ndarray
+    label: np.ndarray
+    logits: np.ndarray
+
+
+def write_predictions(
+    workdir: pathlib.Path, epoch: int, frame_ids: np.ndarray, labels: np.ndarray, logits: np.ndarray
+) -> None:
+    """Writes `predictions/epoch_0001.npz` and so on: whole or not at all, the same bytes for the same content.
+
+    Args:
+      workdir: the run's folder.
+      epoch: the number of finished epochs, from 1.
+      frame_ids: text `[frames]`.
+      labels: int `[frames]`.
+      logits: float `[frames, classes]`.
+
+    Raises:
+      ValueError: the arrays differ in the number of frames.
+    """
+    if not len(frame_ids) == len(labels) == len(logits):
+        raise ValueError(f"{len(frame_ids)} frame ids, {len(labels)} labels and {len(logits)} logits: give one a frame")
+    with replacing(_path(workdir, epoch)) as temporary, temporary.open("wb") as file:
+        # Compressed for the ids: NumPy keeps four bytes a character.
+        np.savez_compressed(
+            file,
+            frame_id=np.asarray(frame_ids, np.str_),
+            label=np.asarray(labels, np.int32),
+            logits=np.asarray(logits, np.float32),
+        )
+
+
+def read_predictions(workdir: pathlib.Path, epoch: int) -> Predictions:
+    """The predictions after `epoch` finished epochs.
+
+    Raises:
+      FileNotFoundError: that epoch has no file.
+    """
+    with np.load(_path(workdir, epoch), allow_pickle=False) as arrays:
+        return Predictions(arrays["frame_id"], arrays["label"], arrays["logits"])
+
+
+def _path(workdir: pathlib.Path, epoch: int) -> pathlib.Path:
+    return workdir / "predictions" / f"epoch_{epoch:04d}.npz"
