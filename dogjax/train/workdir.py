@@ -1,0 +1,102 @@
+"""A run's folder: who may write in it, and the files that a run adds to epoch by epoch."""
+
+import contextlib
+import fcntl
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from dogjax.config import OPERATIONAL_FIELDS, Config, flatten, from_dict, to_dict
+from dogjax.errors import UserError
+from dogjax.files import read_json, write_json, write_text
+
+OWN_FILES = ("config.json", "dataset.json")
+
+
+class Workdir:
+    """The folder `--workdir`."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path.expanduser().resolve()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Makes the folder, and keeps every other process from writing in it.
+
+        Raises:
+          UserError: it cannot be made, holds somebody else's files, or another process is at work in it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            names = {each.name for each in self.path.iterdir()} - {".lock"}
+            if names and not names & set(OWN_FILES) and not all(name.endswith(".tmp") for name in names):
+                raise UserError(f"--workdir={self.path}: holds files that are no run's; name a new or empty folder")
+            file = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise UserError(f"--workdir={self.path}: cannot be written to ({error.strerror})") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    f"--workdir={self.path}: another process is at work in it; wait for it, or name another folder"
+                ) from error
+            yield
+
+    def write(self, name: str, value: Any) -> None:
+        """Writes a JSON file, whole or not at all."""
+        write_json(self.path / name, value)
+
+    def saved_config(self) -> Config:
+        """The configuration of the run.
+
+        Raises:
+          UserError: the folder holds no run.
+        """
+        path = self.path / "config.json"
+        if not path.exists():
+            raise UserError(f"--workdir={self.path}: holds no run; train one there, or name another folder")
+        return from_dict(read_json(path))
+
+    def check_config(self, config: Config) -> None:
+        """Checks that `config` continues the run in the folder, if there is one.
+
+        `train.epochs` may grow, unless the learning-rate schedule depends on it: then the longer run
+        would not be the one that a fresh start gives.
+
+        Raises:
+          UserError: lists the fields that differ.
+        """
+        if not (self.path / "config.json").exists():
+            return
+        old, new = dict(flatten(to_dict(self.saved_config()))), dict(flatten(to_dict(config)))
+        grows = config.optim.schedule == "constant" and new["train.epochs"] >= old["train.epochs"]
+        free = (*OPERATIONAL_FIELDS, "train.epochs") if grows else OPERATIONAL_FIELDS
+        differing = [name for name in new if new[name] != old[name] and name not in free]
+        if differing:
+            listed = ", ".join(f"{name} (was {old[name]!r}, now {new[name]!r})" for name in differing)
+            why = (
+                f" (optim.schedule={config.optim.schedule} ends at train.epochs)" if "train.epochs" in differing else ""
+            )
+            raise UserError(
+                f"--workdir={self.path}: holds a run of another configuration: {listed}{why}; set it back, or name a "
+                "new folder"
+            )
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The objects in `metrics.jsonl`, one an epoch."""
+        path = self.path / "metrics.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def write_metrics(self, lines: list[dict[str, Any]]) -> None:
+        """Writes `metrics.jsonl` anew: a kill leaves the old one or the new one."""
+        text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
+        write_text(self.path / "metrics.jsonl", text)
+
+    def append_progress(self, line: dict[str, Any]) -> None:
+        """Adds to `progress.jsonl`, where clocks and speeds go."""
+        with (self.path / "progress.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")

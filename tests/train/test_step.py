@@ -1,0 +1,208 @@
+"""The train step is pure, sharded without changing its meaning, and its parts do what their names say."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from dogjax.config import ModelConfig, OptimConfig
+from dogjax.models.network import Network
+from dogjax.prng import STREAMS, Streams
+from dogjax.train.losses import mean_loss
+from dogjax.train.optimizer import make_optimizer, make_schedule
+from dogjax.train.precise_bn import make_batch_statistics, pool_statistics
+from dogjax.train.state import create_state, poke_parameter, state_sha256
+from dogjax.train.step import make_train_step
+
+SIDE = 16
+SMALL = ModelConfig(widths=(8,), kernels=(3,), dense=(16,), dropout=0.3)
+NETWORK = Network(SMALL, 3)
+
+
+def batch(seed=0, size=8):
+    generator = np.random.default_rng(seed)
+    return generator.uniform(0, 255, (size, SIDE, SIDE, 3)).astype(np.float32), generator.integers(0, 3, size)
+
+
+def start(optim: OptimConfig = OptimConfig(), seeds=None, network=NETWORK, *, poke=False):  # noqa: B008
+    optimizer = make_optimizer(optim, 4, 10)
+    state = create_state(network, optimizer, SIDE, Streams(0, seeds), average=optim.ema_decay > 0, poke=poke)
+    return jax.jit(make_train_step(network, optimizer, optim)), state
+
+
+def run(optim: OptimConfig = OptimConfig(), steps=3, seeds=None):  # noqa: B008
+    step, state = start(optim, seeds)
+    key = Streams(0, seeds).key("dropout")
+    for number in range(steps):
+        state, _ = step(state, *batch(number), key)
+    return state
+
+
+def test_two_runs_have_the_same_bits():
+    assert state_sha256(run()) == state_sha256(run())
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_only_init_and_dropout_reach_the_step(name):
+    same = state_sha256(run(seeds={name: 1})) == state_sha256(run())
+    assert same == (name not in ("init", "dropout"))
+
+
+def test_init_changes_parameters_and_dropout_does_not():
+    (_, first), (_, init), (_, dropout) = start(), start(seeds={"init": 1}), start(seeds={"dropout": 1})
+    assert state_sha256(first) == state_sha256(dropout) != state_sha256(init)
+
+
+def test_dropout_depends_on_the_step_and_not_on_a_carried_key():
+    step, state = start()
+    key = Streams(0).key("dropout")
+    losses = [float(step(state.replace(step=jnp.int32(t)), *batch(), key)[1]) for t in (0, 1, 0)]
+    assert losses[0] == losses[2] != losses[1]
+
+
+def test_the_step_is_traced_once_for_each_batch_shape():
+    traces = []
+
+    def counted(*arguments):
+        traces.append(arguments[1].shape)
+        return make_train_step(NETWORK, optax.sgd(0.1), OptimConfig())(*arguments)
+
+    step, state = jax.jit(counted), start()[1].replace(opt_state=optax.sgd(0.1).init(None))
+    for number in range(4):
+        state, _ = step(state, *batch(number), jax.random.key(number))
+    assert len(traces) == 1
+
+
+def test_sums_count_every_frame_of_the_epoch():
+    step, state = start(OptimConfig(learning_rate=0.0))
+    losses = []
+    for number, size in enumerate((8, 8, 2)):
+        state, loss = step(state, *batch(number, size), jax.random.key(0))
+        losses.append(float(loss) * size)
+    assert float(state.sums["frames"]) == 18
+    assert float(state.sums["loss"]) == pytest.approx(sum(losses), rel=1e-6)
+    assert 0 <= float(state.sums["correct"]) <= 18
+
+
+def test_poke_moves_one_parameter_by_one_unit_in_the_last_place():
+    plain, poked = start()[1].params, start(poke=True)[1].params
+    pairs = list(zip(jax.tree.leaves(plain), jax.tree.leaves(poked), strict=True))
+    moved = [(a, b) for x, y in pairs for a, b in zip(np.ravel(x), np.ravel(y)) if a != b]
+    assert len(moved) == 1
+    assert moved[0][1] == np.nextafter(moved[0][0], np.float32(np.inf))
+    other = poke_parameter(plain, Streams(0, {"poke": 1}).numpy("poke"))
+    assert state_sha256(other) != state_sha256(poked)
+
+
+def test_average_lags_behind_the_weights_and_then_decays():
+    step, state = start(OptimConfig(ema_decay=0.9, learning_rate=0.1))
+    expected = np.asarray(state.params["Dense_1"]["kernel"], np.float64)
+    for t in range(3):
+        state, _ = step(state, *batch(t), jax.random.key(0))
+        weight = min(0.9, (1 + t) / (10 + t))
+        expected = weight * expected + (1 - weight) * np.asarray(state.params["Dense_1"]["kernel"])
+    np.testing.assert_allclose(state.average["params"]["Dense_1"]["kernel"], expected, atol=1e-6)
+    assert state.evaluated is state.average
+
+
+def test_accumulated_gradients_equal_one_large_batch():
+    network = Network(ModelConfig(widths=(8,), kernels=(3,), dense=(16,), dropout=0.0, norm="none"), 3)
+    images, labels = batch(size=16)
+    images /= 255
+    states = []
+    for accumulate, parts in ((1, [slice(0, 16)]), (2, [slice(0, 8), slice(8, 16)])):
+        step, state = start(OptimConfig(learning_rate=0.1, accumulate=accumulate), network=network)
+        for part in parts:
+            state, _ = step(state, images[part], labels[part], jax.random.key(0))
+        states.append(state)
+    for ours, theirs in zip(*(jax.tree.leaves(state.params) for state in states)):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "nadamw", "rmsprop", "lion", "adagrad"])
+def test_every_optimizer_lowers_the_loss(name):
+    rate = {"sgd": 0.05, "adagrad": 0.05}.get(name, 0.003)
+    step, state = start(OptimConfig(name=name, learning_rate=rate))
+    losses = []
+    for _ in range(40):
+        state, loss = step(state, *batch(), jax.random.key(0))
+        losses.append(float(loss))
+    assert losses[-1] < losses[0] / 2
+
+
+def test_weight_decay_spares_biases_and_norms():
+    _, state = start()
+    decayed = make_optimizer(OptimConfig(learning_rate=1.0, weight_decay=0.5), 4, 10)
+    zero = jax.tree.map(jnp.zeros_like, state.params)
+    updates, _ = decayed.update(zero, decayed.init(state.params), state.params)
+    for update, param in zip(jax.tree.leaves(updates), jax.tree.leaves(state.params)):
+        np.testing.assert_allclose(update, -0.5 * param if param.ndim > 1 else 0 * param, atol=1e-7)
+
+
+def test_clipping_bounds_the_gradient_s_norm():
+    optimizer = make_optimizer(OptimConfig(learning_rate=1.0, clip_norm=0.5), 4, 10)
+    gradient = {"kernel": jnp.full((3, 3), 10.0)}
+    updates, _ = optimizer.update(gradient, optimizer.init(gradient), gradient)
+    assert float(optax.tree.norm(updates)) == pytest.approx(0.5, rel=1e-6)
+
+
+def test_schedules_warm_up_and_end_at_zero():
+    for name, middle in (("cosine", 0.5), ("linear", 0.5), ("constant", 1.0)):
+        schedule = make_schedule(OptimConfig(learning_rate=1.0, schedule=name, warmup_epochs=2), 10, 12)
+        assert [float(schedule(step)) for step in (0, 10, 20)] == pytest.approx([0.0, 0.5, 1.0])
+        assert float(schedule(70)) == pytest.approx(middle, abs=1e-6)
+        assert float(schedule(120)) == pytest.approx(1.0 if name == "constant" else 0.0, abs=1e-6)
+
+
+def test_losses_have_their_hand_computed_values():
+    logits, labels = jnp.log(jnp.array([[0.7, 0.2, 0.1]])), jnp.array([0])
+    assert float(mean_loss(logits, labels, OptimConfig())) == pytest.approx(-np.log(0.7), rel=1e-5)
+    focal = float(mean_loss(logits, labels, OptimConfig(loss="focal")))
+    assert focal == pytest.approx(-(0.3**2) * np.log(0.7), rel=1e-5)
+    smooth = float(mean_loss(logits, labels, OptimConfig(label_smoothing=0.3)))
+    assert smooth == pytest.approx(-(0.8 * np.log(0.7) + 0.1 * np.log(0.2) + 0.1 * np.log(0.1)), rel=1e-5)
+
+
+def test_pooled_statistics_are_those_of_all_frames_at_once():
+    statistics = jax.jit(make_batch_statistics(NETWORK))
+    variables = start()[1].variables
+    images, _ = batch(size=24)
+    pooled = pool_statistics(statistics(variables, images[i : i + 8]) for i in (0, 8, 16))
+    at_once = statistics(variables, images)
+    # Only the first norm's input does not depend on the batch; the deeper ones differ by design.
+    for name in ("mean", "var"):
+        np.testing.assert_allclose(pooled["BatchNorm_0"][name], at_once["BatchNorm_0"][name], rtol=1e-4)
+    assert jax.tree.structure(pooled) == jax.tree.structure(variables["batch_stats"])
+
+
+EIGHT_DEVICES = """
+import jax, numpy as np
+from tests.train.test_step import batch, start
+from dogjax.train.devices import Devices
+devices = Devices()
+step, state = start()
+state = devices.replicate(state)
+for number, size in enumerate((16, 16, 6)):
+    images, labels = batch(number, size)
+    state, loss = step(state, devices.shard(images), devices.shard(labels), jax.random.key(0))
+print(devices.count, float(loss), *[float(np.abs(leaf).sum()) for leaf in jax.tree.leaves(state.params)])
+"""
+
+
+def test_eight_devices_train_like_one():
+    """Data parallelism by shardings: the same step, its batch spread (or, where uneven, replicated)."""
+    outputs = []
+    for count in (1, 8):
+        flags = f"--xla_force_host_platform_device_count={count}"
+        environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+        command = [sys.executable, "-c", EIGHT_DEVICES]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        outputs.append([float(each) for each in done.stdout.split()])
+    assert [output[0] for output in outputs] == [1, 8]
+    # Sums over eight devices are made in another order than over one: float32 rounding apart.
+    np.testing.assert_allclose(outputs[0][1:], outputs[1][1:], rtol=2e-5)
