@@ -1,0 +1,26 @@
+# make demo: the post's network on frames of real video files. make test: every test. make check: lint, types, tests.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := demo
+
+.PHONY: demo test check
+
+# The stamp is older than the pins whenever they change, and the environment is brought up to date.
+.venv/installed: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@
+
+demo: .venv/installed
+	$(BIN)/python launch.py --config=configs/baseline.py --workdir=$(DEMO) --config.train.epochs=15
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+check: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/python -m pytest

@@ -1,0 +1,108 @@
+"""Trains, resumes and explains an experiment.
+
+python launch.py --config=configs/baseline.py --workdir=DIR [--mode=MODE] [--config.FIELD=VALUE ...]
+"""
+
+import os
+import pathlib
+import signal
+import sys
+
+# TensorFlow reads them when it is imported; its start-up notes are nobody's concern here.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from dogjax import config as config_lib
+from dogjax.errors import UserError
+
+MODES = ("train", "prepare", "eval")
+
+CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment: a file in configs/.")
+WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the run: its results, and what it resumes from.")
+MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
+DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of a user's mistake, too.")
+
+
+def main(argv: list[str]) -> int:
+    """Runs one mode; the exit status."""
+    if argv[1:]:
+        raise UserError(f"'{argv[1]}' is no flag; write --NAME=VALUE, such as --workdir={argv[1]}")
+    if not WORKDIR.value:
+        raise UserError("--workdir is missing; name the folder for the results, such as --workdir=runs/first")
+    # Imported late: a mistake in a flag is answered at once, not after seconds of loading.
+    from dogjax.report.summary import summarise_workdir
+    from dogjax.train.workdir import Workdir
+
+    workdir = Workdir(pathlib.Path(WORKDIR.value))
+    status = _run_mode(workdir)
+    if MODE.value != "prepare" and status == 0:
+        print(summarise_workdir(workdir.path))
+    return status
+
+
+def _run_mode(workdir) -> int:
+    if MODE.value == "eval":
+        from dogjax.train.evaluation import evaluate_workdir
+
+        if CONFIG.value is not None:
+            workdir.check_config(_config())
+        evaluate_workdir(workdir)
+        return 0
+    config = _config()
+    if MODE.value == "prepare":
+        from dogjax.data.prepare import prepare
+
+        with workdir.locked():
+            description = prepare(config.data).describe()
+            workdir.write("dataset.json", description)
+        print(f"{description['frames']} frames of {len(description['labels'])} dogs: {description['tfds_folder']}")
+        return 0
+    from dogjax.train.loop import train
+
+    return train(config, workdir)
+
+
+def _config() -> config_lib.Config:
+    if CONFIG.value is None:
+        raise UserError("--config is missing; name an experiment, such as --config=configs/baseline.py")
+    return config_lib.from_dict(CONFIG.value.to_dict())
+
+
+def _parse_flags(argv: list[str]) -> list[str]:
+    """Parses the command line; every mistake in it becomes one sentence."""
+    app.define_help_flags()
+    known = config_lib.field_names()
+    for argument in argv[1:]:
+        name = argument.lstrip("-").split("=")[0]
+        if name.startswith("config.") and name.removeprefix("config.") not in known:
+            hint = config_lib.nearest_name(name.removeprefix("config."), known)
+            raise UserError(f"--{name}: unknown configuration field; {hint}")
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        raise UserError(" ".join(str(error).split())) from error
+    except FileNotFoundError as error:
+        raise UserError(f"--config: no such file ({error}); see configs/ for the experiments") from error
+
+
+def _run(argv: list[str]) -> int:
+    """Turns mistakes and signals into exit statuses."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    logging.set_verbosity(logging.ERROR)
+    try:
+        return main(_parse_flags(argv))
+    except UserError as error:
+        if "--debug" in argv:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(_run(sys.argv))

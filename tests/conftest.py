@@ -1,0 +1,23 @@
+"""Settings that every test runs under: strict shapes, strict key use, eight devices where a test asks."""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+@pytest.fixture
+def real_clips() -> pathlib.Path:
+    """Real phone clips that lie beside a developer's checkout, and nowhere else."""
+    folder = ROOT.parent / "shared" / "data" / "cop3d_dogs"
+    if not folder.exists():
+        pytest.skip("the real clips are not here")
+    return folder

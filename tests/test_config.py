@@ -1,0 +1,84 @@
+"""Configuration is strict: unknown names and wrong values are errors that say what to do."""
+
+import importlib
+import json
+import pathlib
+
+import pytest
+
+from dogjax.config import Config, defaults, field_names, flatten, from_dict, to_dict
+from dogjax.errors import UserError
+
+CONFIGS = sorted(path.stem for path in (pathlib.Path(__file__).parent.parent / "configs").glob("*.py"))
+
+
+def test_defaults_survive_the_config_dict_and_json():
+    assert from_dict(defaults().to_dict()) == Config()
+    assert from_dict(json.loads(json.dumps(to_dict(Config())))) == Config()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_file_is_valid_and_carries_its_command(name):
+    module = importlib.import_module(f"configs.{name}")
+    config = from_dict(module.get_config().to_dict())
+    assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
+    assert f"python launch.py --config=configs/{name}.py" in module.__doc__
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"optim": {"learnign_rate": 1.0}},
+            "unknown configuration field 'optim.learnign_rate'; did you mean 'learning_rate'?",
+        ),
+        ({"trian": {}}, "unknown configuration field 'trian'; did you mean 'train'?"),
+        ({"train": {"epochs": 1.5}}, "train.epochs=1.5: must be an integer"),
+        ({"train": {"epochs": True}}, "train.epochs=True: must be an integer"),
+        ({"optim": {"learning_rate": "fast"}}, "optim.learning_rate='fast': must be a finite number"),
+        ({"optim": {"learning_rate": float("nan")}}, "must be a finite number"),
+        ({"optim": {"name": "SGD"}}, "did you mean 'sgd'?"),
+        ({"data": {"fps": 0}}, "data.fps=0.0: must be at least 0.001"),
+        ({"train": 3}, "configuration group 'train' is 3"),
+        ({"split": {"folds": 3, "fold": 3}}, "split.fold=3: must be below split.folds=3"),
+        ({"split": {"train_only": ["a"], "validation_only": ["a"]}}, "both name"),
+        ({"model": {"widths": [8]}}, "give one kernel to each width"),
+        ({"model": {"dense": [0]}}, "every size must be at least 1"),
+        ({"optim": {"name": "adam", "weight_decay": 0.1}}, "use optim.name=adamw"),
+        ({"optim": {"name": "adamw", "momentum": 0.9}}, "optim.momentum=0.9"),
+        ({"augment": {"zoom": [1.2, 0.8]}}, "give \\(low, high\\)"),
+        ({"augment": {"zoom": 1.5}}, "augment.zoom=1.5"),
+        ({"data": {"source": "videos"}}, "data.path is empty"),
+        ({"data": {"source": "tfds"}}, "data.name is empty"),
+    ],
+)
+def test_mistakes_name_the_field_the_value_and_the_way_out(values, message):
+    with pytest.raises(UserError, match=message.replace("?", r"\?")):
+        from_dict(values)
+
+
+def test_a_range_may_stand_for_a_number():
+    assert from_dict({"augment": {"zoom": [0.5, 1.0]}}).augment.zoom == (0.5, 1.0)
+    assert from_dict({"augment": {"width_shift": 3}}).augment.width_shift == 3
+    assert isinstance(from_dict({"augment": {"width_shift": 3}}).augment.width_shift, int)
+
+
+def test_whole_numbers_for_real_fields_become_real():
+    assert json.dumps(to_dict(from_dict({"optim": {"momentum": 0}}))["optim"]["momentum"]) == "0.0"
+
+
+def test_field_names_are_the_contract_s():
+    expected = {
+        "seeds": "split init order augment dropout poke",
+        "data": "source path name fps image_size scale on_bad_video merge_labels cache_dir",
+        "split": "strategy folds fold block_seconds gap_seconds train_fraction train_only validation_only",
+        "augment": "zoom rotation width_shift height_shift shear brightness channel_shift horizontal_flip "
+        "vertical_flip fill validation",
+        "model": "widths kernels dense dropout norm norm_momentum head dtype",
+        "optim": "name learning_rate momentum weight_decay schedule warmup_epochs clip_norm accumulate ema_decay "
+        "label_smoothing loss",
+        "train": "batch_size epochs drop_remainder checkpoint_every_epochs keep max_minutes",
+    }
+    names = ["seed", *(f"{group}.{field}" for group, fields in expected.items() for field in fields.split())]
+    assert field_names() == names
+    assert [name for name, _ in flatten(to_dict(Config()))] == names
