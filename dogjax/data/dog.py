@@ -190,8 +190,8 @@ def draw_dog(
     skeleton = pose_skeleton(look, pose)
     rotation = _to_camera(pose.heading, pitch)
     unit = scale * look.height * SUPERSAMPLING
-    starts = np.array(skeleton.starts) @ rotation.T * unit
-    ends = np.array(skeleton.ends) @ rotation.T * unit
+    starts = _rotate(rotation, np.array(skeleton.starts).T).T * unit
+    ends = _rotate(rotation, np.array(skeleton.ends).T).T * unit
     radii = np.array(skeleton.radii) * unit
     box = _bounds(frame.shape, feet, starts, ends, radii)
     if box is None:
@@ -227,6 +227,15 @@ def _to_camera(heading: float, pitch: float) -> np.ndarray:
     away = np.array([sin, 0, cos])
     up = np.array([0, 1, 0])
     return np.stack([right, -(cos_pitch * up + sin_pitch * away), cos_pitch * away - sin_pitch * up])
+
+
+def _rotate(rotation: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """`rotation` `[3, 3]` times `points` `[3, points]`, always summed in one order.
+
+    Matrix products through BLAS differ in the last bit from one render to the next where several
+    threads draw at once, and the clips must be the same bytes each time.
+    """
+    return np.einsum("ij,jk->ik", rotation, points)
 
 
 def _bounds(
@@ -294,7 +303,7 @@ def _shade(
     part = surface.part[seen]
     normal_x, normal_y = surface.normal_x[seen], surface.normal_y[seen]
     position = np.stack([surface.x[seen], surface.y[seen], surface.depth[seen]])
-    body = (rotation.T / unit).astype(np.float32) @ position
+    body = _rotate((rotation.T / unit).astype(np.float32), position)
     colour = np.array(skeleton.colours, np.float32)[part]
     # Eyes and nose keep their colour under a marking.
     coated = np.array([max(paint) > 0.07 for paint in skeleton.colours])[part]

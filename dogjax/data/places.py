@@ -24,25 +24,25 @@ def draw_place(name: str, rng: np.random.Generator) -> np.ndarray:
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], cell: tuple[float, float]) -> np.ndarray:
     """Smooth noise `shape`, mean 0 and SD about 0.5, whose grain is `cell` (rows, columns) pixels."""
-    weights = []
-    for size, step in zip(shape, cell):
-        position = np.arange(size) / step
-        low = position.astype(int)
-        share = position - low
-        share = share * share * (3 - 2 * share)
-        matrix = np.zeros((size, int(low[-1]) + 2))
-        matrix[np.arange(size), low] = 1 - share
-        matrix[np.arange(size), low + 1] = share
-        weights.append(matrix)
-    lattice = rng.uniform(-1.5, 1.5, (weights[0].shape[1], weights[1].shape[1]))
-    return (weights[0] @ lattice @ weights[1].T).astype(np.float32)
+    positions = [np.arange(size) / step for size, step in zip(shape, cell)]
+    (row, column), (down, across) = zip(*(_place_in_cell(position) for position in positions))
+    lattice = rng.uniform(-1.5, 1.5, (row[-1] + 2, column[-1] + 2))
+    rows = lattice[row] + down[:, None] * (lattice[row + 1] - lattice[row])
+    return (rows[:, column] + across * (rows[:, column + 1] - rows[:, column])).astype(np.float32)
+
+
+def _place_in_cell(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The cell of each position, and how far it is through it, eased at both ends."""
+    low = position.astype(int)
+    share = position - low
+    return low, share * share * (3 - 2 * share)
 
 
 def _grain(rng: np.random.Generator, coarse: float, flat: float = 1.0) -> np.ndarray:
     """Three octaves of noise over a panorama; `flat` above 1 draws it out sideways."""
     shape = (HEIGHT, WIDTH)
     octaves = [noise(rng, shape, (coarse / 3**k / flat + 1, coarse / 3**k + 1)) / 2**k for k in range(3)]
-    return sum(octaves, np.zeros(shape)) / 1.5
+    return (octaves[0] + octaves[1] + octaves[2]) / 1.5
 
 
 def _vary(rng: np.random.Generator, *colour: float, by: float = 0.06) -> np.ndarray:

@@ -24,6 +24,8 @@ SECONDS = 50  # 4 backgrounds x 3 recordings x 50 s: ten minutes a dog
 FPS = 4
 WIDTH, HEIGHT = 160, 120  # pixels
 AWAY = (1.1, 2.6)  # metres
+# Without the last option x264 writes other bytes from one time to the next (measured: 31 clips of 36 differed).
+ENCODER = {"crf": "21", "preset": "veryfast", "x264-params": "cpu-independent=1"}
 
 _WHITE = (0.92, 0.88, 0.82)
 
@@ -116,7 +118,7 @@ def render_clip(path: pathlib.Path, recording: Recording, seconds: int = SECONDS
     film = direct(recording, seconds)
     sensor = recording.rng("sensor")
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"crf": "21", "preset": "veryfast"})
+        stream = container.add_stream("libx264", rate=FPS, options=ENCODER)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.time_base = Fraction(1, FPS)
         # The number of encoding threads changes the bits.
