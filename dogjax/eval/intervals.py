@@ -50,8 +50,8 @@ def group_frames(labels: np.ndarray, recordings: np.ndarray, times: np.ndarray, 
       times: float `[frames]`, seconds from the recording's start.
       label_names: one name a class.
     """
-    if not np.all(recordings != ""):
-        note = "the data name no recordings, so every frame is taken as independent"
+    if unnamed := np.count_nonzero(recordings == ""):
+        note = f"the data name no recording for {unnamed} of {len(labels)} frames, so all are taken as independent"
         return Groups("frame", np.arange(len(labels)), labels, (note,))
     names, index = np.unique(recordings, return_inverse=True)
     strata = _most_frequent_label(index, labels, len(names), len(label_names))
@@ -66,7 +66,7 @@ def group_frames(labels: np.ndarray, recordings: np.ndarray, times: np.ndarray, 
         strata = np.append(strata, np.full(blocks.max(), strata[group]))
     dogs = ", ".join(sorted(f"'{label_names[label]}'" for label in strata[lone]))
     note = (
-        f"one recording shows {dogs}: blocks of {BLOCK_SECONDS:g} s stand for recordings, "
+        f"blocks of {BLOCK_SECONDS:g} s stand for recordings of dogs that have only one ({dogs}), "
         "so how one recording differs from the next is not counted"
     )
     return Groups("block", index, strata, (note,))
@@ -90,7 +90,8 @@ def bootstrap_intervals(
       rng: of the resamples.
 
     Returns:
-      `accuracy` and `loss`, each `[low, high]` or null where it cannot be estimated; `unit` and the
+      `accuracy` and `loss`, each `[low, high]` or null where it cannot be estimated: groups are too
+      few, or those of each dog are alike, which a width of zero would call certainty; `unit` and the
       number of `groups`; and `note`, the reasons and limits in words, or null.
     """
     notes = list(groups.notes)
@@ -99,10 +100,12 @@ def bootstrap_intervals(
         notes.append(reason)
     else:
         for name, values in (("accuracy", correct), ("loss", losses)):
-            if np.all(values == values[0]):
-                notes.append(f"{name} is the same in every frame, so resampling cannot show how it varies")
-            else:
-                intervals[name] = _interval(values, groups, rng)
+            intervals[name] = _interval(values, groups, rng)
+            if intervals[name] is None:
+                notes.append(
+                    f"resampling {groups.unit}s within dogs shows no variation of {name}, "
+                    "so no interval of it can be estimated"
+                )
     return {
         **intervals,
         "unit": groups.unit,
@@ -174,7 +177,8 @@ def _too_few_groups(groups: Groups) -> str | None:
     )
 
 
-def _interval(values: np.ndarray, groups: Groups, rng: np.random.Generator) -> list[float]:
+def _interval(values: np.ndarray, groups: Groups, rng: np.random.Generator) -> list[float] | None:
+    """`[low, high]`, or null where every resample, or every group of a stratum, says the same."""
     sums, counts = np.bincount(groups.index, weights=values), np.bincount(groups.index)
     members = [np.flatnonzero(groups.strata == label) for label in np.unique(groups.strata)]
 
@@ -194,7 +198,17 @@ def _interval(values: np.ndarray, groups: Groups, rng: np.random.Generator) -> l
         method="percentile",
         rng=rng,
     ).confidence_interval
-    return [float(interval.low), float(interval.high)]
+    low, high = float(interval.low), float(interval.high)
+    means = sums / counts
+    # Groups of one mean but of different lengths still give some width, by the weights of the dogs alone.
+    if _are_equal(low, high) or all(_are_equal(means[each].min(), means[each].max()) for each in members):
+        return None
+    return [low, high]
+
+
+def _are_equal(low: float, high: float) -> bool:
+    """Whether two sums of the same values in another order may be what they are."""
+    return bool(np.isclose(low, high, rtol=1e-9, atol=0))
 
 
 def _intraclass_correlation(sizes: np.ndarray, right: np.ndarray) -> float:

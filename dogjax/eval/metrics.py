@@ -1,7 +1,7 @@
 """What a network's logits are worth: loss, accuracy, calibration, tables by group, votes by recording.
 
 Everything is a sum or a count over frames until it is divided at the end, so tables of groups add up
-to the whole exactly.
+to the whole: counts exactly, losses but for the rounding of their sums.
 """
 
 import dataclasses
@@ -160,7 +160,8 @@ def majority_votes(scores: FrameScores, recordings: np.ndarray, label_names: Seq
     summed = np.zeros((len(pairs), classes))
     np.add.at(summed, pair, scores.log_probabilities[known])
     leading = counts == counts.max(axis=1, keepdims=True)
-    votes = np.where(leading, summed, -np.inf).argmax(axis=1)
+    # Rounded, else the order of the frames would decide between equal sums, by their last bits.
+    votes = np.where(leading, summed.round(9), -np.inf).argmax(axis=1)
 
     labels_shown = np.bincount(pairs // classes, minlength=len(names))
     table = {}

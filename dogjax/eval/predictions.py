@@ -41,12 +41,13 @@ def write_predictions(
     if not len(frame_ids) == len(labels) == len(logits):
         raise ValueError(f"{len(frame_ids)} frame ids, {len(labels)} labels and {len(logits)} logits: give one a frame")
     with replacing(_path(workdir, epoch)) as temporary, temporary.open("wb") as file:
-        # Compressed for the ids: NumPy keeps four bytes a character.
+        # Compressed for the ids: NumPy keeps four bytes a character. The width of the text and the order
+        # in memory go into the file too, so both are made the narrowest and the plain one.
         np.savez_compressed(
             file,
-            frame_id=np.asarray(frame_ids, np.str_),
+            frame_id=np.asarray(np.asarray(frame_ids).tolist(), np.str_),
             label=np.asarray(labels, np.int32),
-            logits=np.asarray(logits, np.float32),
+            logits=np.asarray(logits, np.float32, order="C"),
         )
 
 
