@@ -68,7 +68,12 @@ def _run_mode(workdir) -> int:
 def _config() -> config_lib.Config:
     if CONFIG.value is None:
         raise UserError("--config is missing; name an experiment, such as --config=configs/baseline.py")
-    return config_lib.from_dict(CONFIG.value.to_dict())
+    try:
+        values = CONFIG.value.to_dict()
+    except OSError as error:  # the file could not be loaded; the flag says so only when it is used
+        path = config_flags.get_config_filename(flags.FLAGS["config"])
+        raise UserError(f"--config={path}: no such file; see configs/ for the experiments") from error
+    return config_lib.from_dict(values)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
@@ -84,8 +89,9 @@ def _parse_flags(argv: list[str]) -> list[str]:
         return flags.FLAGS(argv)
     except flags.Error as error:
         raise UserError(" ".join(str(error).split())) from error
-    except FileNotFoundError as error:
-        raise UserError(f"--config: no such file ({error}); see configs/ for the experiments") from error
+    except Exception as error:  # whatever the code of a configuration file raises
+        reason = f"{type(error).__name__}: {error}".split("\n")[0]
+        raise UserError(f"--config: the file cannot be run ({reason}); mend it, --debug shows where") from error
 
 
 def _run(argv: list[str]) -> int:

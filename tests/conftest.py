@@ -8,6 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import jax
 import pytest
 
+from tests.train.runs import Setup, render_videos
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
 
@@ -21,3 +23,11 @@ def real_clips() -> pathlib.Path:
     if not folder.exists():
         pytest.skip("the real clips are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def setup(tmp_path_factory: pytest.TempPathFactory) -> Setup:
+    """Rendered once a session: a few short videos, and an empty cache beside them."""
+    folder = tmp_path_factory.mktemp("world")
+    render_videos(folder / "videos")
+    return Setup(folder / "videos", folder / "cache")

@@ -4,6 +4,8 @@
 and their columns in ArrayRecord files, which can be read in any order.
 """
 
+import contextlib
+import io
 import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -68,18 +70,30 @@ class DogFrames(tfds.core.GeneratorBasedBuilder):
 def write_dataset(folder: pathlib.Path, examples: Iterable[Example], label_names: list[str], image_size: int) -> None:
     """Writes the dataset under `folder`, with an index of its columns for a quick start."""
     tfds.disable_progress_bar()
+    times: dict[str, float] = {}
     builder = DogFrames(
-        examples=examples,
+        examples=_noting_times(examples, times),
         label_names=label_names,
         image_size=image_size,
         data_dir=folder,
         file_format="array_record",
     )
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
+    # TFDS prints that it downloads something, and names a temporary folder: neither is of use to anybody.
+    with contextlib.redirect_stdout(io.StringIO()):
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
     source = _open(pathlib.Path(builder.data_dir))
-    rows = [source[i] for i in range(len(source))]
-    columns: dict[str, Any] = {name: np.array([_text(row[name]) for row in rows]) for name in COLUMNS}
+    # Only the columns are kept of each record: the images of all of them may not fit into memory.
+    rows = [[_text(row[name]) for name in COLUMNS] for row in (source[i] for i in range(len(source)))]
+    columns: dict[str, Any] = {name: np.array(values) for name, values in zip(COLUMNS, zip(*rows))}
+    # TFDS keeps numbers in 32 bits, whatever their type: a microsecond is lost after the first seconds.
+    columns["time"] = np.array([times[frame_id] for frame_id in columns["frame_id"]])
     np.savez(folder / "index.npz", label_names=np.array(label_names), **columns)
+
+
+def _noting_times(examples: Iterable[Example], times: dict[str, float]) -> Iterator[Example]:
+    for example in examples:
+        times[example.frame_id] = example.time
+        yield example
 
 
 def dataset_folder(folder: pathlib.Path) -> pathlib.Path:

@@ -27,7 +27,11 @@ def open_builder(name: str, data_dir: str) -> Builder:
         builder = tfds.builder(name, data_dir=folder)
     except tfds.core.registered.DatasetNotFoundError as error:
         raise UserError(f"data.name='{name}': TFDS knows no such dataset; see its catalogue for the names") from error
-    if builder.info.supervised_keys is None or not _is_labelled_image(builder):
+    except Exception as error:  # a malformed name, an unknown version, a missing package: each of another type
+        # The first line says it; those below are advice to authors of datasets.
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(f"data.name='{name}': TFDS cannot load it ({reason}); write NAME, or NAME:VERSION") from error
+    if not _is_labelled_image(builder):
         raise UserError(f"data.name='{name}': not a dataset of labelled images; use one such as stanford_dogs")
     try:
         builder.download_and_prepare()
@@ -40,7 +44,7 @@ def open_builder(name: str, data_dir: str) -> Builder:
 
 
 def identity(builder: Builder) -> list[Any]:
-    """What names the content: name, version, and the checksum of every record file's sizes."""
+    """What names the content: name, version, and the number and bytes of each split's examples."""
     splits = [[name, info.num_examples, info.num_bytes] for name, info in sorted(builder.info.splits.items())]
     return [builder.info.full_name, splits]
 
@@ -61,21 +65,28 @@ def read_examples(builder: Builder, image_size: int) -> Iterator[Example]:
     for split in sorted(builder.info.splits):
         dataset = builder.as_dataset(split=split, read_config=config, shuffle_files=False)
         for example in dataset:
+            label = int(example[label_key])
+            # TFDS marks what has no label by -1, which Python would take for the last label.
+            if label < 0:
+                raise UserError(
+                    f"data.name='{builder.info.name}': its split '{split}' holds images without a label; "
+                    "use a dataset whose every image has one"
+                )
             image = _resize(example[image_key], image_size)
             frame_id = f"{split}/{example['tfds_id'].numpy().decode()}"
-            yield Example(frame_id, image, names[int(example[label_key])], "", "", 0.0, measure_sharpness(image))
+            yield Example(frame_id, image, names[label], "", "", 0.0, measure_sharpness(image))
 
 
-def _keys(builder: Builder) -> tuple[str, str]:
+def _keys(builder: Builder) -> Any:
     return builder.info.supervised_keys
 
 
 def _is_labelled_image(builder: Builder) -> bool:
-    image_key, label_key = _keys(builder)
-    features = builder.info.features
-    return isinstance(features[image_key], tfds.features.Image) and isinstance(
-        features[label_key], tfds.features.ClassLabel
-    )
+    keys = _keys(builder)
+    if keys is None or len(keys) != 2 or not all(isinstance(key, str) for key in keys):
+        return False
+    image, label = (builder.info.features[key] for key in keys)
+    return isinstance(image, tfds.features.Image) and isinstance(label, tfds.features.ClassLabel)
 
 
 def _resize(image: tf.Tensor, image_size: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A folder of videos -> a list of clips: whose dog, which recording, which background.
 
 Three layouts: `ROOT/<dog>/<background>/<recording>.mp4`, `ROOT/<dog>/<recording>.mp4`, or any other
-with `ROOT/clips.csv`. A file that is no clip is never passed over in silence.
+with `ROOT/clips.csv`. A file in a dog's folder that is no clip is never passed over in silence.
 """
 
 import csv
@@ -65,12 +65,16 @@ def find_clips(root: pathlib.Path, on_bad_video: str) -> tuple[list[Clip], list[
         raise UserError(f"data.path={root}: {what}; {LAYOUTS}")
     listed, problems = _read_list(root) if (root / LIST).exists() else _walk(root)
     _check_names(listed, root)
-    clips, unusable = _hash_clips(sorted(listed, key=lambda clip: clip.name))
-    problems += unusable
+    listed = _name_recordings(sorted(listed, key=lambda clip: clip.name))
+    hashed = _hash_clips(listed)
+    clips, copies = _drop_copies([each for each in hashed if isinstance(each, Clip)])
+    problems += [each for each in hashed if isinstance(each, BadVideo)] + copies
     if problems and on_bad_video == "fail":
         raise problems[0]
-    if missing := {clip.label for clip in listed} - {clip.label for clip in clips}:
-        raise UserError(f"{root}: dog '{min(missing)}' is left without a clip ({problems[0]})")
+    left = {clip.label for clip in clips}
+    for clip, problem in zip(listed, hashed):
+        if clip.label not in left:
+            raise UserError(f"{root}: dog '{clip.label}' is left without a clip ({problem})")
     return clips, [str(problem) for problem in problems]
 
 
@@ -79,6 +83,8 @@ def _walk(root: pathlib.Path) -> tuple[list[Clip], list[BadVideo]]:
     dogs = [each for each in _visible(root) if each.is_dir()]
     if not dogs:
         raise UserError(f"data.path={root}: holds no folders of dogs; {LAYOUTS}")
+    if stray := [each for each in _visible(root) if not each.is_dir() and _is_video(each)]:
+        raise UserError(f"{stray[0]}: lies in no dog's folder; {LAYOUTS}")
     clips, problems = [], []
     for dog in dogs:
         files = [(file, "") for file in _visible(dog) if not file.is_dir()]
@@ -86,26 +92,24 @@ def _walk(root: pathlib.Path) -> tuple[list[Clip], list[BadVideo]]:
             if deeper := [each for each in _visible(background) if each.is_dir()]:
                 raise UserError(f"{deeper[0]}: is a folder too deep; {LAYOUTS}")
             files += [(file, background.name) for file in _visible(background)]
-        videos = [(file, background) for file, background in files if file.suffix.lower() in SUFFIXES]
-        problems += [
-            BadVideo(f"{file}: is not a video by its name; move it away, or set data.on_bad_video=skip")
-            for file, _ in files
-            if file.suffix.lower() not in SUFFIXES
-        ]
-        if not videos and not files:
-            raise UserError(f"{dog}: dog '{dog.name}' has no clip; add one, or remove the folder")
+        videos = [(file, background) for file, background in files if _is_video(file)]
+        others = [_no_video(file) for file, _ in files if not _is_video(file)]
+        if not videos:
+            why = f" ({others[0]})" if others else "; add one, or remove the folder"
+            raise UserError(f"{dog}: dog '{dog.name}' has no clip{why}")
         if len({bool(background) for _, background in videos}) == 2:
             raise UserError(f"{dog}: holds clips beside folders of backgrounds; move every clip into a background")
-        stems = Counter(file.with_suffix("") for file, _ in videos)
-        for file, background in videos:
-            # Two files that differ in their ending alone are two recordings.
-            recording = file.with_suffix("") if stems[file.with_suffix("")] == 1 else file
-            clips.append(
-                Clip(file.absolute(), _name(file, root), dog.name, recording.relative_to(root).as_posix(), background)
-            )
-    if empty := {dog.name for dog in dogs} - {clip.label for clip in clips}:
-        raise UserError(f"{root / min(empty)}: dog '{min(empty)}' has no clip ({problems[0]})")
+        problems += others
+        clips += [Clip(file.absolute(), _name(file, root), dog.name, "", background) for file, background in videos]
     return clips, problems
+
+
+def _is_video(file: pathlib.Path) -> bool:
+    return file.suffix.lower() in SUFFIXES
+
+
+def _no_video(file: pathlib.Path) -> BadVideo:
+    return BadVideo(f"{file}: is not a video by its name; move it away, or set data.on_bad_video=skip")
 
 
 def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -162,9 +166,10 @@ def _listed_clip(root: pathlib.Path, place: str, row: dict) -> Clip:
     listed = pathlib.PurePosixPath(row["path"])
     if listed.is_absolute() or ".." in listed.parts:
         raise UserError(f"{place}: {row['path']} leads out of the folder; name clips by their path in {root}")
-    name = listed.as_posix()
-    recording = row.get("recording") or listed.with_suffix("").as_posix()
-    return Clip((root / listed).absolute(), name, row["label"], recording, row.get("background", ""))
+    if not listed.name:
+        raise UserError(f"{place}: '{row['path']}' is no file; name clips by their path in {root}")
+    recording, background = (row.get(name, "") for name in ("recording", "background"))
+    return Clip((root / listed).absolute(), listed.as_posix(), row["label"], recording, background)
 
 
 def _check_names(clips: list[Clip], root: pathlib.Path) -> None:
@@ -183,13 +188,26 @@ def _check_names(clips: list[Clip], root: pathlib.Path) -> None:
             raise UserError(f"{root}: the labels '{other}' and '{label}' differ in case or accents only; use one name")
 
 
-def _hash_clips(clips: list[Clip]) -> tuple[list[Clip], list[BadVideo]]:
-    """Reads every clip on all cores; a recording that is there twice counts once."""
+def _name_recordings(clips: list[Clip]) -> list[Clip]:
+    """A clip whose recording is not named is one of its own, called by its path without the ending."""
+    names = [pathlib.PurePosixPath(clip.name) for clip in clips]
+    stems = Counter(name.with_suffix("") for name in names)
+    # Two files that differ in their ending alone are two recordings.
+    own = [name.with_suffix("") if stems[name.with_suffix("")] == 1 else name for name in names]
+    return [dataclasses.replace(clip, recording=clip.recording or str(name)) for clip, name in zip(clips, own)]
+
+
+def _hash_clips(clips: list[Clip]) -> list[Clip | BadVideo]:
+    """Reads every clip on all cores."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        hashed = list(tqdm(pool.map(_hash_clip, clips), "reading clips", len(clips), unit=" clips", disable=None))
+        return list(tqdm(pool.map(_hash_clip, clips), "reading clips", len(clips), unit=" clips", disable=None))
+
+
+def _drop_copies(clips: list[Clip]) -> tuple[list[Clip], list[BadVideo]]:
+    """A recording that is there twice counts once."""
     first: dict[str, Clip] = {}
-    problems = [each for each in hashed if isinstance(each, BadVideo)]
-    for clip in (each for each in hashed if isinstance(each, Clip)):
+    problems = []
+    for clip in clips:
         other = first.setdefault(clip.sha256, clip)
         if other.label != clip.label:
             raise UserError(

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from dogjax.errors import UserError
@@ -32,6 +33,8 @@ EXACT = (
 # Containers that state their duration. FFmpeg estimates that of the others from what is in the file, and
 # MP4 is better checked by its index.
 STATE_DURATION = ("matroska,webm", "flv", "asf")
+
+_SIDE_DATA: Any = SideDataContainer  # PyAV's types leave out its constructor
 
 WAY_OUT = "copy it again, or leave it out (data.on_bad_video=skip)"
 
@@ -108,7 +111,7 @@ def _open(path: pathlib.Path) -> Iterator[Any]:
         if isinstance(error, OSError):
             raise BadVideo(f"{path}: cannot be read ({error.strerror}); mend it, or {WAY_OUT}") from error
         if _starts_like_mp4(path):
-            raise BadVideo(f"{path}: is cut off, its index (moov) is missing; {WAY_OUT}") from error
+            raise _without_index(path) from error
         raise BadVideo(f"{path}: is not a video, FFmpeg finds no format that fits; {WAY_OUT}") from error
     with container:
         if container.format.name.endswith("_pipe") or container.format.name == "image2":
@@ -116,13 +119,34 @@ def _open(path: pathlib.Path) -> Iterator[Any]:
         yield container
 
 
+def _without_index(path: pathlib.Path) -> BadVideo:
+    return BadVideo(f"{path}: is cut off, its index (moov) is missing; {WAY_OUT}")
+
+
 def _starts_like_mp4(path: pathlib.Path) -> bool:
     with path.open("rb") as file:
         return file.read(8)[4:] in (b"ftyp", b"mdat", b"wide")
 
 
+def _ends_within_index(path: pathlib.Path) -> bool:
+    """Whether an MP4 or MOV file is cut off within its index: FFmpeg then makes do with what is left of it."""
+    position, size, kind = 0, path.stat().st_size, b""
+    with path.open("rb") as file:
+        while position < size:
+            file.seek(position)
+            length, kind = int.from_bytes(file.read(4), "big"), file.read(4)
+            if length == 1:
+                length = int.from_bytes(file.read(8), "big")
+            if length < 8:  # the last box, or no box
+                return False
+            position += length
+    return position > size and kind == b"moov"
+
+
 def _pick_stream(container: Any, path: pathlib.Path) -> Any:
     """The default, then the largest, then the first video stream; cover art is none."""
+    if _starts_like_mp4(path) and _ends_within_index(path):
+        raise _without_index(path)
     picture = av.stream.Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & picture]
     if not streams:
@@ -238,7 +262,9 @@ def _square(frame: Any, side: int, reformatter: VideoReformatter) -> np.ndarray:
 
 def _turn_upright(image: np.ndarray, frame: Any) -> np.ndarray:
     """Applies the display matrix [a b u; c d v; x y w]: column' = a column + c row, row' = b column + d row."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    # Not `frame.side_data`: it and its frame hold each other, so that hundreds of full-size frames would wait for
+    # the garbage collector.
+    matrix = _SIDE_DATA(frame).get("DISPLAYMATRIX")
     if matrix is None:
         return image
     a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()

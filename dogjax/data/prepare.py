@@ -74,6 +74,8 @@ def prepare(config: DataConfig) -> Prepared:
     problems = problems + read_json(folder / "problems.json")
     if problems and config.on_bad_video == "fail":
         raise UserError(problems[0])
+    for problem in problems:
+        tqdm.write(f"left out: {problem}")
     return Prepared(folder, fingerprint, problems)
 
 
@@ -133,10 +135,12 @@ def _write_videos(folder: pathlib.Path, clips: list[Clip], root: pathlib.Path, c
         problems = [str(each) for each in decoded if isinstance(each, BadVideo)]
         good = [(clip, each) for clip, each in zip(clips, decoded) if isinstance(each, _Spooled)]
         starts = _starts(good, 1 / config.fps)
-        if missing := {clip.label for clip in clips} - {clip.label for clip, _ in good}:
-            raise UserError(
-                f"{root}: no clip of dog '{min(missing)}' can be read ({problems[0]}); mend them, or remove the dog"
-            )
+        left = {clip.label for clip, _ in good}
+        for clip, problem in zip(clips, decoded):
+            if clip.label not in left:
+                raise UserError(
+                    f"{root}: no clip of dog '{clip.label}' can be read ({problem}); mend them, or remove the dog"
+                )
         examples = (
             example for start, (clip, each) in zip(starts, good) for example in _examples(clip, start, each, config)
         )
@@ -199,8 +203,11 @@ def _starts(decoded: list[tuple[Clip, _Spooled]], step: float) -> list[float]:
 def _examples(clip: Clip, start: float, spooled: _Spooled, config: DataConfig) -> Iterator[Example]:
     shape = (len(spooled.times), config.image_size, config.image_size, 3)
     images = np.memmap(spooled.path, np.uint8, "r", shape=shape)
+    # Milliseconds tell frames apart, but for those of a clip whose clock stumbles.
+    distinct = len({f"{time:.3f}" for time in spooled.times}) == len(spooled.times)
+    form = "010.3f" if distinct else "013.6f"
     for image, time, sharpness in zip(images, spooled.times, spooled.sharpness):
-        frame_id = f"{clip.name}@{time:010.3f}"
+        frame_id = f"{clip.name}@{time:{form}}"
         yield Example(frame_id, np.asarray(image), clip.label, clip.recording, clip.background, start + time, sharpness)
     spooled.path.unlink()
 

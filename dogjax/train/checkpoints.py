@@ -1,7 +1,9 @@
 """Checkpoints in Orbax: the latest ones to resume from, the best one apart."""
 
+import logging
 import pathlib
 import shutil
+import sys
 from typing import Any
 
 import jax
@@ -62,6 +64,7 @@ class Checkpoints:
                 state, metadata = self._read(step, template)
                 return state, metadata["identity"], notes
             except Exception as error:  # whatever the damage makes Orbax or TensorStore raise
+                _hush_failed_read()
                 self._set_aside(step)
                 notes.append(f"checkpoint {step} is damaged ({_reason(error)}) and was moved to checkpoints/damaged")
         if notes:
@@ -105,6 +108,18 @@ def _manager(folder: pathlib.Path, keep: int) -> ocp.CheckpointManager:
 def _as_dict(state: TrainState) -> dict[str, Any]:
     # Orbax stores NumPy scalars as Python numbers; arrays of no dimension keep their type.
     return {name: jax.tree.map(np.asarray, getattr(state, name)) for name in TrainState.__dataclass_fields__}
+
+
+def _hush_failed_read() -> None:
+    """Drops what the other tasks of a failed read report later: Orbax has closed their event loop."""
+    logging.getLogger("asyncio").addFilter(lambda record: "never retrieved" not in record.getMessage())
+    report = sys.unraisablehook
+
+    def report_others(unraisable: Any) -> None:
+        if "Event loop is closed" not in str(unraisable.exc_value):
+            report(unraisable)
+
+    sys.unraisablehook = report_others
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,129 @@
+"""The command line: one plain sentence and status 2 for a mistake, and nothing half-written."""
+
+import pathlib
+import shutil
+
+import pytest
+
+from tests.train.runs import LAUNCH, ROOT, run_command
+
+SMOKE = f"--config={ROOT}/configs/smoke.py"
+
+
+def refused(*flags: str) -> str:
+    """Runs `launch.py` with a mistake; its one sentence."""
+    ended = run_command([*LAUNCH, *flags])
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    return ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ([SMOKE], "--workdir is missing"),
+        (["--workdir={w}"], "--config is missing"),
+        (["--config=configs/none.py", "--workdir={w}"], "no such file"),
+        ([SMOKE, "--workdir={w}", "--mode=trian"], "trian"),
+        ([SMOKE, "--workdir={w}", "--wrokdir=x"], "wrokdir"),
+        ([SMOKE, "{w}"], "is no flag"),
+        ([SMOKE, "--workdir={w}", "--config.optim.learning_rat=1"], "optim.learning_rate"),
+        ([SMOKE, "--workdir={w}", "--config.optim.learning_rate=fast"], "learning_rate"),
+        ([SMOKE, "--workdir={w}", "--config.optim.learning_rate=-1"], "optim.learning_rate"),
+        ([SMOKE, "--workdir={w}", "--config.split.strategy=recoding"], "recording"),
+        ([SMOKE, "--workdir={w}", "--config.model.widths=(8,)"], "kernels"),
+        ([SMOKE, "--workdir={w}", "--config.data.image_size=8"], "image_size"),
+        ([SMOKE, "--workdir={w}", "--config.data.source=videos"], "data.path"),
+        ([SMOKE, "--workdir={w}", "--config.data.source=videos", "--config.data.path=/no/such"], "no such folder"),
+        ([SMOKE, "--workdir={w}", "--config.data.source=tfds", "--config.data.name=no_dogs"], "no_dogs"),
+        ([SMOKE, "--workdir={w}", "--mode=eval"], "holds no run"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_sentence(flags, words, tmp_path):
+    workdir = tmp_path / "run"
+    assert words in refused(*(flag.format(w=workdir) for flag in flags))
+    assert not workdir.exists() or [each.name for each in workdir.iterdir()] in ([], [".lock"])
+
+
+def test_debug_shows_where(tmp_path):
+    ended = run_command([*LAUNCH, SMOKE, "--workdir=", "--debug"])
+    assert ended.returncode != 0
+    assert "Traceback" in ended.stderr
+
+
+@pytest.fixture
+def videos(setup, tmp_path) -> pathlib.Path:
+    return shutil.copytree(setup.videos, tmp_path / "videos")
+
+
+def empty(videos):
+    (videos / "pepper/beach/rec1.mp4").write_bytes(b"")
+
+
+def truncated(videos):
+    clip = videos / "pepper/beach/rec1.mp4"
+    clip.write_bytes(clip.read_bytes()[:3000])
+
+
+def no_video(videos):
+    (videos / "pepper/beach/rec1.mp4").write_text("my dog ate it" * 100)
+
+
+def duplicate(videos):
+    shutil.copy(videos / "pepper/beach/rec1.mp4", videos / "pepper/beach/copy.mp4")
+
+
+def dog_without_clip(videos):
+    (videos / "rex").mkdir()
+
+
+def labels_that_differ_in_case(videos):
+    shutil.copytree(videos / "pepper", videos / "Pepper")
+
+
+def path_out_of_the_folder(videos):
+    (videos / "clips.csv").write_text("path,label\n../pepper.mp4,pepper\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (empty, "is empty"),
+        (truncated, "is cut off"),
+        (no_video, "is not a video"),
+        (duplicate, "is the same recording as"),
+        (dog_without_clip, "has no clip"),
+        (labels_that_differ_in_case, "differ in case"),
+        (path_out_of_the_folder, "leads out of the folder"),
+    ],
+)
+def test_bad_videos_are_one_sentence_and_leave_nothing(spoil, words, setup, videos, tmp_path):
+    spoil(videos)
+    data = (f"--config.data.path={videos}", f"--config.data.cache_dir={tmp_path}/cache")
+    sentence = refused(f"--config={ROOT}/tests/train/tiny.py", f"--workdir={tmp_path}/run", *data)
+    assert words in sentence
+    assert [each.name for each in (tmp_path / "run").iterdir()] == [".lock"]
+    left = [each for each in (tmp_path / "cache").rglob("*") if not each.name.endswith(".lock")]
+    assert left in ([], [tmp_path / "cache/frames"])
+
+
+def test_skipped_videos_are_summed_up(setup, videos, tmp_path):
+    no_video(videos)
+    duplicate(videos)
+    ended = setup.launch(
+        tmp_path / "run",
+        *("--mode=prepare", f"--config.data.path={videos}", "--config.data.on_bad_video=skip"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("left out: ") == 2
+
+
+def test_the_end_says_where_the_results_are_and_what_they_say(setup, tmp_path):
+    ended = setup.launch(tmp_path / "run", "--config.train.epochs=1")
+    assert ended.returncode == 0, ended.stderr
+    assert str(tmp_path / "run") in ended.stdout
+    for words in ("training loss", "validation loss", "validation accuracy", "confused"):
+        assert words in ended.stdout
+    assert "Traceback" not in ended.stderr

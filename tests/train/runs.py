@@ -1,0 +1,100 @@
+"""Real runs for tests: `tiny.py` on real video files, in this process or through `launch.py` as a user would."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from dogjax import config as config_lib
+from dogjax.config import Config
+from dogjax.data import synthetic
+from dogjax.train.loop import train
+from dogjax.train.workdir import Workdir
+from tests.train import tiny
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """Where a test's videos are, and the cache for the frames made of them."""
+
+    videos: pathlib.Path
+    cache: pathlib.Path
+
+    def config(self, **overrides: object) -> Config:
+        """The configuration in `tiny.py`. Overrides: `train__epochs=2` and so on."""
+        values = tiny.get_config()
+        values.data.path, values.data.cache_dir = str(self.videos), str(self.cache)
+        for name, value in overrides.items():
+            group, _, field = name.partition("__")
+            values[group][field] = value
+        return config_lib.from_dict(values.to_dict())
+
+    def train(self, workdir: pathlib.Path, **overrides: object) -> int:
+        """Trains in this process."""
+        return train(self.config(**overrides), Workdir(workdir))
+
+    def command(self, workdir: pathlib.Path, *flags: str) -> list[str]:
+        """The command line that a user would write."""
+        data = (f"--config.data.path={self.videos}", f"--config.data.cache_dir={self.cache}")
+        return [*LAUNCH, f"--config={ROOT}/tests/train/tiny.py", f"--workdir={workdir}", *data, *flags]
+
+    def launch(self, workdir: pathlib.Path, *flags: str) -> subprocess.CompletedProcess[str]:
+        """Runs `launch.py` to its end."""
+        return run_command(self.command(workdir, *flags))
+
+    def launch_and_signal(
+        self, workdir: pathlib.Path, number: signal.Signals, when: Callable[[], bool], *flags: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs `launch.py` and signals it as soon as `when` holds; one that ends before is let be."""
+        command = self.command(workdir, *flags)
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment()) as process:
+            while process.poll() is None and not when():
+                time.sleep(0.002)
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+LAUNCH = [sys.executable, str(ROOT / "launch.py")]
+
+
+def run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end."""
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment())
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, less what would change the bits of a run."""
+    return {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+
+
+def render_videos(root: pathlib.Path) -> None:
+    """Three dogs, two places, two clips of six seconds in each."""
+    chosen = [each for each in synthetic.world() if each.background in ("beach", "street") and each.name != "rec3"]
+    synthetic.render_clips(root, recordings=chosen, seconds=6)
+
+
+def epochs_done(workdir: pathlib.Path) -> int:
+    """Lines in `metrics.jsonl`."""
+    path = workdir / "metrics.jsonl"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def result(workdir: pathlib.Path) -> dict:
+    """The run's `result.json`."""
+    return json.loads((workdir / "result.json").read_text())
+
+
+def outcome(workdir: pathlib.Path) -> tuple[str, str, bytes]:
+    """What law 4 says is equal: identity, `state_sha256` and the bytes of `metrics.jsonl`."""
+    ended = result(workdir)
+    assert ended["status"] == "finished"
+    return ended["identity"], ended["state_sha256"], (workdir / "metrics.jsonl").read_bytes()

@@ -1,0 +1,240 @@
+"""A run in one process: same bits, whole files, honest refusals."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from tensorflow.core.util import event_pb2
+from tensorflow.data import TFRecordDataset
+
+from dogjax.errors import UserError
+from dogjax.eval.predictions import read_predictions
+from dogjax.files import read_json
+from dogjax.train.checkpoints import Checkpoints
+from dogjax.train.evaluation import evaluate_workdir
+from dogjax.train.workdir import Workdir
+from tests.train.runs import epochs_done, outcome, result
+
+
+@pytest.fixture(scope="module")
+def finished(setup, tmp_path_factory):
+    """A run that went through without a break."""
+    workdir = tmp_path_factory.mktemp("finished") / "run"
+    assert setup.train(workdir) == 0
+    return workdir
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of the finished run, to do damage to."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def test_two_runs_are_equal_to_the_bit(setup, finished, tmp_path):
+    setup.train(tmp_path / "again")
+    assert outcome(tmp_path / "again") == outcome(finished)
+
+
+def test_every_file_of_the_design_is_written(finished):
+    names = {each.name for each in finished.iterdir()} - {".lock"}
+    assert names == {
+        *("checkpoints", "config.json", "dataset.json", "environment.json", "evaluation.json", "metrics.jsonl"),
+        *("predictions", "progress.jsonl", "result.json", "split.json", "tensorboard"),
+    }
+
+
+def test_metrics_name_their_numbers_as_promised(finished):
+    lines = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
+    steps = lines[0]["step"]
+    assert [line["step"] for line in lines] == [steps, 2 * steps, 3 * steps, 4 * steps]
+    assert set(lines[0]) == {"epoch", "step", "train", "validation"}
+    assert set(lines[0]["train"]) == {"loss", "accuracy"}
+    assert set(lines[0]["validation"]) == {"loss", "accuracy", "loss_precise_bn", "by_label", "by_background"}
+    assert set(lines[0]["validation"]["by_label"]) == {"biscuit", "pepper", "toffee"}
+
+
+def test_predictions_explain_the_metrics_of_every_epoch(finished):
+    split = read_json(finished / "split.json")
+    for line in (finished / "metrics.jsonl").read_text().splitlines():
+        metrics = json.loads(line)
+        stored = read_predictions(finished, metrics["epoch"])
+        assert list(stored.frame_id) == split["validation"]
+        assert np.mean(stored.logits.argmax(1) == stored.label) == metrics["validation"]["accuracy"]
+
+
+def test_a_clock_goes_into_no_file_that_must_not_change(finished):
+    for name in ("metrics.jsonl", "result.json", "evaluation.json", "split.json", "config.json"):
+        assert "time" not in (finished / name).read_text().replace("time_", "")
+    assert "frames_per_second" in (finished / "progress.jsonl").read_text()
+
+
+def test_tensorboard_holds_the_curves(finished):
+    events = [
+        event_pb2.Event.FromString(record.numpy())
+        for path in sorted((finished / "tensorboard").iterdir())
+        for record in TFRecordDataset(str(path))
+    ]
+    points = [(value.tag, event.step) for event in events for value in event.summary.value]
+    assert [step for tag, step in points if tag == "validation/loss"] == [1, 2, 3, 4]
+
+
+def test_a_finished_run_is_left_as_it_is(setup, copied):
+    before = outcome(copied)
+    setup.train(copied)
+    assert outcome(copied) == before
+
+
+def test_more_epochs_go_on_from_the_last_and_equal_one_long_run(setup, copied, tmp_path):
+    setup.train(copied, train__epochs=6)
+    setup.train(tmp_path / "long", train__epochs=6)
+    assert outcome(copied) == outcome(tmp_path / "long")
+
+
+def test_fewer_epochs_are_refused(setup, copied):
+    with pytest.raises(UserError, match=r"train.epochs \(was 4, now 2\)"):
+        setup.train(copied, train__epochs=2)
+
+
+def test_more_epochs_are_refused_where_the_schedule_would_have_been_another(setup, tmp_path):
+    setup.train(tmp_path / "run", train__epochs=1, optim__schedule="cosine")
+    with pytest.raises(UserError, match="cosine"):
+        setup.train(tmp_path / "run", train__epochs=2, optim__schedule="cosine")
+
+
+def test_another_configuration_is_refused_with_every_field_that_differs(setup, copied):
+    with pytest.raises(UserError) as refused:
+        setup.train(copied, optim__learning_rate=0.5, model__dropout=0.0)
+    assert "optim.learning_rate (was 0.01, now 0.5)" in str(refused.value)
+    assert "model.dropout (was 0.3, now 0.0)" in str(refused.value)
+
+
+def test_what_cannot_change_a_bit_may_change(setup, copied):
+    before = outcome(copied)
+    setup.train(copied, train__keep=1, train__max_minutes=9.0)
+    assert outcome(copied) == before
+
+
+def test_other_videos_are_refused(setup, copied, tmp_path):
+    shutil.copytree(setup.videos, tmp_path / "videos")
+    (tmp_path / "videos/pepper/beach/rec1.mp4").unlink()
+    with pytest.raises(UserError, match="the frames or their split are not those"):
+        setup.train(copied, data__path=str(tmp_path / "videos"))
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove"])
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(setup, copied, damage, capsys):
+    before = outcome(copied)
+    newest = max((copied / "checkpoints/latest").iterdir(), key=lambda each: int(each.name))
+    for file in [each for each in newest.rglob("*") if each.is_file() and each.parent.name == "d"]:
+        spoil(file, damage)
+    setup.train(copied)
+    assert "is damaged" in capsys.readouterr().out
+    assert outcome(copied) == before
+    assert (copied / "checkpoints/damaged" / newest.name).is_dir()
+
+
+def spoil(file, damage):
+    content = bytearray(file.read_bytes())
+    if damage == "remove":
+        file.unlink()
+    elif damage == "truncate":
+        file.write_bytes(content[: len(content) // 2])
+    else:
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+
+
+def test_no_sound_checkpoint_is_said_and_nothing_is_trained_over_it(setup, copied):
+    for file in (copied / "checkpoints/latest").rglob("d/*"):
+        file.write_bytes(b"")
+    metrics = (copied / "metrics.jsonl").read_bytes()
+    with pytest.raises(UserError, match="no sound checkpoint is left"):
+        setup.train(copied)
+    assert (copied / "metrics.jsonl").read_bytes() == metrics
+
+
+def test_the_best_checkpoint_is_kept_apart(finished):
+    best = result(finished)["validation"]["best"]
+    steps = result(finished)["step"] // result(finished)["epoch"]
+    assert [each.name for each in (finished / "checkpoints/best").iterdir()] == [str(best["epoch"] * steps)]
+    assert len(list((finished / "checkpoints/latest").iterdir())) == 3
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_batch(setup, tmp_path):
+    with pytest.raises(UserError, match=r"the last good checkpoint|no checkpoint"):
+        setup.train(tmp_path / "run", optim__learning_rate=1e30, model__norm="none")
+    report = read_json(tmp_path / "run/nonfinite.json")
+    assert result(tmp_path / "run")["status"] == "diverged"
+    assert set(report["frames"]) <= set(read_json(tmp_path / "run/split.json")["train"])
+    assert len(report["frames"]) == 8
+
+
+def test_max_minutes_stops_and_the_same_command_goes_on(setup, finished, tmp_path):
+    workdir = tmp_path / "run"
+    for _ in range(60):
+        setup.train(workdir, train__max_minutes=0.002)
+        if result(workdir)["status"] == "finished":
+            break
+        assert result(workdir)["status"] == "stopped"
+    else:
+        setup.train(workdir)
+    assert outcome(workdir) == outcome(finished)
+
+
+def test_only_one_process_works_in_a_folder(setup, copied):
+    with Workdir(copied).locked(), pytest.raises(UserError, match="another process is at work"):
+        setup.train(copied)
+
+
+def test_a_folder_of_other_files_is_left_alone(setup, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="holds files that are no run's"):
+        setup.train(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_eval_gives_the_evaluation_again(copied):
+    before = (copied / "evaluation.json").read_bytes()
+    (copied / "evaluation.json").unlink()
+    evaluate_workdir(Workdir(copied))
+    assert (copied / "evaluation.json").read_bytes() == before
+
+
+def test_eval_without_a_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no run"):
+        evaluate_workdir(Workdir(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"model__norm": "group", "optim__name": "adamw", "optim__weight_decay": 0.1, "optim__schedule": "cosine"},
+        {"optim__ema_decay": 0.9, "optim__accumulate": 2, "optim__clip_norm": 1.0, "model__head": "average"},
+        {"model__dtype": "bfloat16", "optim__loss": "focal", "data__scale": "standardise", "augment__validation": True},
+    ],
+)
+def test_other_settings_resume_to_the_same_bits(setup, tmp_path, overrides):
+    setup.train(tmp_path / "whole", train__epochs=2, **overrides)
+    part = tmp_path / "part"
+    setup.train(part, train__epochs=2, train__max_minutes=0.001, **overrides)
+    setup.train(part, train__epochs=2, **overrides)
+    assert outcome(part) == outcome(tmp_path / "whole")
+
+
+def test_checkpoints_of_steps_beyond_the_metrics_are_not_trusted(setup, copied):
+    before = outcome(copied)
+    lines = (copied / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (copied / "metrics.jsonl").write_text("".join(lines[:2]))
+    setup.train(copied)
+    assert outcome(copied) == before
+    assert epochs_done(copied) == 4
+
+
+def test_saving_one_step_twice_keeps_one(setup, copied):
+    checkpoints = Checkpoints(copied / "checkpoints", 3)
+    try:
+        assert checkpoints.latest_step() == result(copied)["step"]
+    finally:
+        checkpoints.close()
