@@ -140,7 +140,11 @@ def _check_groups(table: FrameTable, config: SplitConfig, groups: np.ndarray, bo
             )
         raise UserError(
             f"split.folds={config.folds}: dog '{dog}' has {count} {config.strategy}s, too few for that many folds; "
-            + ("use a smaller split.block_seconds or fewer folds" if config.strategy == "block" else "use fewer folds")
+            + (
+                "use a smaller split.block_seconds, a larger data.fps or fewer folds"
+                if config.strategy == "block"
+                else "use fewer folds"
+            )
         )
 
 

@@ -23,7 +23,7 @@ RECORDINGS = ("rec1", "rec2", "rec3")
 SECONDS = 50  # 4 backgrounds x 3 recordings x 50 s: ten minutes a dog
 FPS = 4
 WIDTH, HEIGHT = 160, 120  # pixels
-AWAY = (1.1, 2.6)  # metres
+AWAY = (0.75, 1.6)  # metres
 # Without the last option x264 writes other bytes from one time to the next (measured: 31 clips of 36 differed).
 ENCODER = {"crf": "21", "preset": "veryfast", "x264-params": "cpu-independent=1"}
 
@@ -36,9 +36,9 @@ LOOKS = {
         chest=_WHITE, socks=(_WHITE, None, None, None),
     ),
     "toffee": dog.Look(
-        height=0.55, length=1.0, legs=1.0, coat=(0.74, 0.51, 0.3), belly=(0.8, 0.62, 0.41), ears="button",
-        ear_colour=(0.54, 0.35, 0.2), muzzle=(0.46, 0.31, 0.2), snout=0.95, tail="high", tail_tip=(0.62, 0.42, 0.24),
-        chest=(0.8, 0.62, 0.41), socks=(None, None, None, None),
+        height=0.55, length=1.0, legs=1.0, coat=(0.6, 0.36, 0.19), belly=(0.66, 0.44, 0.26), ears="button",
+        ear_colour=(0.36, 0.2, 0.11), muzzle=(0.3, 0.19, 0.12), snout=0.95, tail="high", tail_tip=(0.5, 0.3, 0.16),
+        chest=(0.66, 0.44, 0.26), socks=(None, None, None, None),
     ),
     "pepper": dog.Look(
         height=0.42, length=0.88, legs=0.95, coat=(0.2, 0.2, 0.22), belly=(0.32, 0.32, 0.34), ears="prick",
@@ -200,7 +200,7 @@ def _course(rng: np.random.Generator, clock: np.ndarray, period: float) -> tuple
 
 def _aim(rng: np.random.Generator, times: np.ndarray, feet: np.ndarray) -> np.ndarray:
     """The picture's top left corner: a hand that follows the dog, late and not steadily."""
-    slow = np.stack([0.28 * WIDTH * wander(rng, times, 8), 0.1 * HEIGHT * wander(rng, times, 8)], 1)
+    slow = np.stack([0.15 * WIDTH * wander(rng, times, 8), 0.06 * HEIGHT * wander(rng, times, 8)], 1)
     quick = rng.uniform(0.8, 2.5) * np.stack([wander(rng, times, 0.9), wander(rng, times, 0.9)], 1)
     corner = feet - [WIDTH / 2, 0.74 * HEIGHT] + slow + quick
     return corner.clip(1, [places.WIDTH - WIDTH - 2, places.HEIGHT - HEIGHT - 2])

@@ -35,8 +35,11 @@ def _curve(metrics: list[dict[str, Any]]) -> list[str]:
 
 def _frames(evaluation: dict[str, Any]) -> list[str]:
     interval = evaluation["intervals"]["accuracy"]
-    within = f"95 % interval {interval[0]:.1%} to {interval[1]:.1%}" if interval else evaluation["intervals"]["note"]
-    lines = [f"validation accuracy {evaluation['accuracy']:.1%} of {evaluation['frames']} frames ({within})"]
+    lines = [f"validation accuracy {evaluation['accuracy']:.1%} of {evaluation['frames']} frames"]
+    if interval:
+        lines[0] += f", 95 % interval {interval[0]:.1%} to {interval[1]:.1%}"
+    else:
+        lines.append(f"  no interval can be given: {evaluation['intervals']['note']}")
     worst = evaluation["worst_background"]
     if worst and len(evaluation["by_background"]) > 1:
         lines.append(f"  worst background: {worst['background']}, {worst['accuracy']:.1%}")
