@@ -138,13 +138,10 @@ def _check_groups(table: FrameTable, config: SplitConfig, groups: np.ndarray, bo
                 f"split.strategy='{config.strategy}': dog '{dog}' has one {unit[config.strategy]}, so no fold can hold "
                 f"it in both training and validation; use split.strategy=block, or film another {unit[config.strategy]}"
             )
+        way_out = "a smaller split.block_seconds, a larger data.fps or fewer" if config.strategy == "block" else "fewer"
         raise UserError(
             f"split.folds={config.folds}: dog '{dog}' has {count} {config.strategy}s, too few for that many folds; "
-            + (
-                "use a smaller split.block_seconds, a larger data.fps or fewer folds"
-                if config.strategy == "block"
-                else "use fewer folds"
-            )
+            f"use {way_out} folds"
         )
 
 
