@@ -132,15 +132,15 @@ def _check_groups(table: FrameTable, config: SplitConfig, groups: np.ndarray, bo
         count = len(np.unique(groups[both_sides][table.label[both_sides] == label]))
         if count >= config.folds or (config.strategy == "background" and count >= 2):
             continue
-        dog, unit = table.label_names[label], {"recording": "recording", "background": "background"}
-        if count == 1 and config.strategy in unit:
+        dog, unit = table.label_names[label], config.strategy
+        if count == 1 and unit in ("recording", "background"):
             raise UserError(
-                f"split.strategy='{config.strategy}': dog '{dog}' has one {unit[config.strategy]}, so no fold can hold "
-                f"it in both training and validation; use split.strategy=block, or film another {unit[config.strategy]}"
+                f"split.strategy='{unit}': dog '{dog}' has one {unit}, so no fold can hold it in both training and "
+                f"validation; use split.strategy=block, or film another {unit}"
             )
-        way_out = "a smaller split.block_seconds, a larger data.fps or fewer" if config.strategy == "block" else "fewer"
+        way_out = "a smaller split.block_seconds, a larger data.fps or fewer" if unit == "block" else "fewer"
         raise UserError(
-            f"split.folds={config.folds}: dog '{dog}' has {count} {config.strategy}s, too few for that many folds; "
+            f"split.folds={config.folds}: dog '{dog}' has {count} {unit}s, too few for that many folds; "
             f"use {way_out} folds"
         )
 

@@ -1,9 +1,13 @@
 """The embedded world is balanced, fixed to the byte, and takes the way of a user's own videos."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import av
+import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsClassifier
 
 from dogjax.data import synthetic
 from dogjax.data.clips import find_clips
@@ -59,3 +63,46 @@ def test_clips_are_h264_and_are_found_like_a_user_s_own(rendered):
         frames = list(decode_frames(clip.path, fps=1, image_size=64))
         assert [frame.time for frame in frames] == [0, 1]
         assert all(frame.image.std() > 10 for frame in frames)
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    """Every frame of the world at one a second: with its dog, without it, and each one's recording."""
+    world = synthetic.world()
+    with ThreadPoolExecutor() as pool:
+        shown, bare = (np.concatenate(list(pool.map(partial(draw_thumbnails, empty=empty), world))) for empty in (0, 1))
+    return shown, bare, np.repeat(np.array([[each.dog, each.background] for each in world]), synthetic.SECONDS, axis=0)
+
+
+def draw_thumbnails(recording, empty):
+    film, sensor = synthetic.direct(recording), recording.rng("sensor")
+    name = None if empty else recording.dog
+    seconds = range(0, synthetic.SECONDS * synthetic.FPS, synthetic.FPS)
+    frames = np.stack([synthetic.draw_frame(film, name, index, sensor)[::4, ::4] for index in seconds])
+    return frames.reshape(len(frames), -1).astype(np.float32)
+
+
+def accuracy_on_held_out(pixels, labels, groups):
+    """Mean accuracy of the nearest neighbour among the frames of other groups."""
+    scores = []
+    for group in np.unique(groups):
+        held_out = groups == group
+        nearest = KNeighborsClassifier(1).fit(pixels[~held_out], labels[~held_out])
+        scores.append(nearest.score(pixels[held_out], labels[held_out]))
+    return np.mean(scores)
+
+
+@pytest.mark.slow
+def test_the_background_alone_gives_the_dog_away_on_a_random_split_and_never_on_an_unseen_background(pixels):
+    bare, (dogs, backgrounds) = pixels[1], pixels[2].T
+    random_folds = np.random.default_rng(0).integers(4, size=len(dogs))
+    assert accuracy_on_held_out(bare, dogs, random_folds) > 0.75  # measured: .84
+    assert accuracy_on_held_out(bare, dogs, backgrounds) < 0.36  # measured: .27, chance: .33
+
+
+@pytest.mark.slow
+def test_memory_of_whole_frames_fails_on_an_unseen_background(pixels):
+    shown, (dogs, backgrounds) = pixels[0], pixels[2].T
+    random_folds = np.random.default_rng(0).integers(4, size=len(dogs))
+    assert accuracy_on_held_out(shown, dogs, random_folds) > 0.7  # measured: .77
+    assert accuracy_on_held_out(shown, dogs, backgrounds) < 0.45  # measured: .38
