@@ -31,14 +31,14 @@ _WHITE = (0.92, 0.88, 0.82)
 
 LOOKS = {
     "biscuit": dog.Look(
-        height=0.56, length=1.0, legs=1.0, coat=(0.76, 0.55, 0.34), belly=(0.84, 0.67, 0.46), ears="drop",
+        height=0.56, length=1.0, legs=1.0, coat=(0.8, 0.6, 0.38), belly=(0.86, 0.7, 0.5), ears="drop",
         ear_colour=(0.64, 0.43, 0.25), muzzle=(0.82, 0.64, 0.44), snout=1.0, tail="low", tail_tip=(0.84, 0.67, 0.46),
         chest=_WHITE, socks=(_WHITE, None, None, None),
     ),
     "toffee": dog.Look(
-        height=0.55, length=1.0, legs=1.0, coat=(0.6, 0.36, 0.19), belly=(0.66, 0.44, 0.26), ears="button",
-        ear_colour=(0.36, 0.2, 0.11), muzzle=(0.3, 0.19, 0.12), snout=0.95, tail="high", tail_tip=(0.5, 0.3, 0.16),
-        chest=(0.66, 0.44, 0.26), socks=(None, None, None, None),
+        height=0.55, length=1.0, legs=1.0, coat=(0.5, 0.28, 0.14), belly=(0.57, 0.36, 0.2), ears="button",
+        ear_colour=(0.28, 0.16, 0.09), muzzle=(0.24, 0.15, 0.1), snout=0.95, tail="high", tail_tip=(0.42, 0.24, 0.12),
+        chest=(0.57, 0.36, 0.2), socks=(None, None, None, None),
     ),
     "pepper": dog.Look(
         height=0.42, length=0.88, legs=0.95, coat=(0.2, 0.2, 0.22), belly=(0.32, 0.32, 0.34), ears="prick",
