@@ -5,7 +5,6 @@ python launch.py --config=configs/baseline.py --workdir=DIR [--mode=MODE] [--con
 
 import os
 import pathlib
-import signal
 import sys
 
 # TensorFlow reads them when it is imported; its start-up notes are nobody's concern here.
@@ -16,7 +15,8 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from dogjax import config as config_lib
-from dogjax.errors import UserError
+from dogjax.errors import Stopped, UserError
+from dogjax.interrupt import stop_at_once
 
 MODES = ("train", "prepare", "eval")
 
@@ -26,8 +26,8 @@ MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of a user's mistake, too.")
 
 
-def main(argv: list[str]) -> int:
-    """Runs one mode; the exit status."""
+def main(argv: list[str]) -> None:
+    """Runs one mode, and says what came out."""
     if argv[1:]:
         raise UserError(f"'{argv[1]}' is no flag; write --NAME=VALUE, such as --workdir={argv[1]}")
     if not WORKDIR.value:
@@ -37,32 +37,32 @@ def main(argv: list[str]) -> int:
     from dogjax.train.workdir import Workdir
 
     workdir = Workdir(pathlib.Path(WORKDIR.value))
-    status = _run_mode(workdir)
-    if MODE.value != "prepare" and status == 0:
+    {"train": _train, "prepare": _prepare, "eval": _evaluate}[MODE.value](workdir)
+    if MODE.value != "prepare":
         print(summarise_workdir(workdir.path))
-    return status
 
 
-def _run_mode(workdir) -> int:
-    if MODE.value == "eval":
-        from dogjax.train.evaluation import evaluate_workdir
-
-        if CONFIG.value is not None:
-            workdir.check_config(_config())
-        evaluate_workdir(workdir)
-        return 0
-    config = _config()
-    if MODE.value == "prepare":
-        from dogjax.data.prepare import prepare
-
-        with workdir.locked():
-            description = prepare(config.data).describe()
-            workdir.write("dataset.json", description)
-        print(f"{description['frames']} frames of {len(description['labels'])} dogs: {description['tfds_folder']}")
-        return 0
+def _train(workdir) -> None:
     from dogjax.train.loop import train
 
-    return train(config, workdir)
+    train(_config(), workdir)
+
+
+def _prepare(workdir) -> None:
+    from dogjax.data.prepare import prepare
+
+    config = _config()
+    with workdir.locked():
+        workdir.check_config(config)
+        description = prepare(config.data).describe()
+        workdir.write("dataset.json", description)
+    print(f"{description['frames']} frames of {len(description['labels'])} dogs: {description['tfds_folder']}")
+
+
+def _evaluate(workdir) -> None:
+    from dogjax.train.evaluation import evaluate_workdir
+
+    evaluate_workdir(workdir, None if CONFIG.value is None else _config())
 
 
 def _config() -> config_lib.Config:
@@ -78,7 +78,9 @@ def _config() -> config_lib.Config:
 
 def _parse_flags(argv: list[str]) -> list[str]:
     """Parses the command line; every mistake in it becomes one sentence."""
-    app.define_help_flags()
+    if any(argument.lstrip("-") in ("help", "h") for argument in argv[1:]):
+        app.usage(writeto_stdout=True)
+        sys.exit(0)
     known = config_lib.field_names()
     for argument in argv[1:]:
         name = argument.lstrip("-").split("=")[0]
@@ -96,18 +98,19 @@ def _parse_flags(argv: list[str]) -> list[str]:
 
 def _run(argv: list[str]) -> int:
     """Turns mistakes and signals into exit statuses."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    stop_at_once()
     logging.set_verbosity(logging.ERROR)
     try:
-        return main(_parse_flags(argv))
+        main(_parse_flags(argv))
     except UserError as error:
-        if "--debug" in argv:
+        if any(argument.lstrip("-").lower() in ("debug", "debug=true") for argument in argv):
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except Stopped as stopped:
+        print(stopped)
+        return stopped.exit_status
+    return 0
 
 
 if __name__ == "__main__":

@@ -29,13 +29,13 @@ def _setting(default: Any, *, choices: tuple = (), low: float | None = None, hig
 class SeedsConfig:
     """Root seeds of the random streams; null means the seed at the top."""
 
-    split: int | None = _setting(None, low=0)
-    init: int | None = _setting(None, low=0)
-    order: int | None = _setting(None, low=0)
-    augment: int | None = _setting(None, low=0)
-    dropout: int | None = _setting(None, low=0)
+    split: int | None = _setting(None, low=0, high=2**32 - 1)
+    init: int | None = _setting(None, low=0, high=2**32 - 1)
+    order: int | None = _setting(None, low=0, high=2**32 - 1)
+    augment: int | None = _setting(None, low=0, high=2**32 - 1)
+    dropout: int | None = _setting(None, low=0, high=2**32 - 1)
     # The floor of a seed study: where it is set, one parameter starts one unit in the last place off.
-    poke: int | None = _setting(None, low=0)
+    poke: int | None = _setting(None, low=0, high=2**32 - 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -326,6 +326,13 @@ def _check_together(config: Config) -> None:
             raise UserError(f"augment.{name}={value}: give (low, high) with 0 < low <= high")
     if not isinstance(augment.zoom, tuple) and not 0 <= augment.zoom < 1:
         raise UserError(f"augment.zoom={augment.zoom}: must be at least 0 and below 1, or a (low, high) pair")
+    for name in ("width_shift", "height_shift"):
+        value = getattr(augment, name)
+        if value == () or (not isinstance(value, tuple) and value < 0):
+            raise UserError(f"augment.{name}={value}: must be at least 0, or the shifts to choose from")
+    groups = data.merge_labels if any(isinstance(each, tuple) for each in data.merge_labels) else (data.merge_labels,)
+    if not all(isinstance(group, tuple) and all(isinstance(label, str) for label in group) for group in groups):
+        raise UserError(f"data.merge_labels={data.merge_labels}: give labels in quotes, ('a','b'), or groups of them")
     if data.source == "videos" and not data.path:
         raise UserError("data.path is empty: data.source='videos' needs the folder that holds the clips")
     if data.source == "tfds" and not data.name:

@@ -1,4 +1,4 @@
-"""The one exception that stands for a user's mistake."""
+"""The two exceptions that are no defects: a user's mistake, and a run that was stopped."""
 
 
 class UserError(Exception):
@@ -7,3 +7,14 @@ class UserError(Exception):
     Its message is one plain sentence that names the value, the place and the way out. `launch.py`
     prints it and exits with status 2; the traceback is shown only with `--debug`.
     """
+
+
+class Stopped(Exception):
+    """A run that ends before it is finished, as it was asked to, with nothing lost.
+
+    Its message says where it stopped; `exit_status` is what the shell is told.
+    """
+
+    def __init__(self, message: str, exit_status: int) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status

@@ -10,6 +10,20 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from dogjax.errors import UserError
+
+
+def expand_path(name: str, text: str) -> pathlib.Path:
+    """The path that a user wrote for `name`, with `~` replaced.
+
+    Raises:
+      UserError: it names the home of an unknown user.
+    """
+    try:
+        return pathlib.Path(text).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{name}={text}: there is no such user's home; write the whole path") from error
+
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -63,6 +77,11 @@ def write_json(path: pathlib.Path, value: Any) -> None:
 def read_json(path: pathlib.Path) -> Any:
     """The value in a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_json_lines(path: pathlib.Path) -> list[Any]:
+    """The value in each line of a file; none where there is no file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def sha256_of_json(value: Any) -> str:

@@ -83,17 +83,17 @@ def _warnings(table: FrameTable, split: Split, config: SplitConfig, audit: dict[
             "The data name no recordings, so near-duplicate frames on both sides cannot be ruled out: "
             "validation accuracy may be too high, and no group split is possible."
         )
-    elif config.strategy == "frame":
+    elif config.strategy == "frame" and near["share_within_2_seconds"]:
         warnings.append(
             f"The split is leaky: {near['share_within_2_seconds']:.0%} of the validation frames lie within "
-            f"{NEAR_SECONDS:.0f} s of a training frame of the same recording (median {near['median_seconds']:.3g} s). "
+            f"{NEAR_SECONDS:.0f} s of a training frame of the same recording ({_distance(near)}). "
             "Validation measures memory of these recordings, not recognition of the dog; "
             "split.strategy=block, recording or background does not."
         )
     elif config.strategy == "block":
         warnings.append(
             f"Validation shares {len(audit['shared_recordings'])} recordings with training "
-            f"(median {near['median_seconds'] or float('inf'):.3g} s to the nearest training frame): "
+            f"({_distance(near)}): "
             "it says nothing about another day or place."
         )
     if config.strategy == "recording" and audit["shared_backgrounds"]:
@@ -109,6 +109,12 @@ def _warnings(table: FrameTable, split: Split, config: SplitConfig, audit: dict[
             "cannot be estimated over recordings."
         )
     return warnings
+
+
+def _distance(near: dict[str, Any]) -> str:
+    if near["median_seconds"] is None:
+        return "most have no training frame in their recording"
+    return f"median {near['median_seconds']:.3g} s to the nearest training frame"
 
 
 def _confounded_backgrounds(table: FrameTable, split: Split) -> list[str]:

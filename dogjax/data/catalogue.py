@@ -1,6 +1,5 @@
 """Datasets of the TensorFlow Datasets catalogue, by name: `stanford_dogs`, `oxford_iiit_pet`, ..."""
 
-import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import tensorflow_datasets as tfds
 from dogjax.data.builder import Example
 from dogjax.data.decode import measure_sharpness
 from dogjax.errors import UserError
+from dogjax.files import expand_path
 
 # A tfds.core.DatasetBuilder: what it has depends on the dataset, and is checked here.
 Builder = Any
@@ -22,7 +22,7 @@ def open_builder(name: str, data_dir: str) -> Builder:
     Raises:
       UserError: no such dataset, not a dataset of labelled images, or it cannot be downloaded.
     """
-    folder = pathlib.Path(data_dir).expanduser() if data_dir else None
+    folder = expand_path("data.path", data_dir) if data_dir else None
     try:
         builder = tfds.builder(name, data_dir=folder)
     except tfds.core.registered.DatasetNotFoundError as error:

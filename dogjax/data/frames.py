@@ -22,7 +22,7 @@ class FrameTable:
       frame_id: `[frames]` text, the clip's path in its folder and the time: the same on every machine.
       label: int32 `[frames]`, an index into `label_names`.
       recording: `[frames]` text, empty where the source names none; likewise `background`.
-      time: float64 `[frames]`, seconds from the clip's first frame.
+      time: float64 `[frames]`, seconds from the recording's first frame.
       sharpness: float32 `[frames]`, variance of the Laplacian.
       label_names: one name a class.
       record: int64 `[frames]`, the number of each frame's record on the disk.
@@ -83,12 +83,11 @@ class MemoryImages:
     """Images held as one array, uint8 `[frames, side, side, 3]`."""
 
     def __init__(self, array: np.ndarray) -> None:
-        self._array = array
         self._tensor = tf.constant(array)
 
     def read(self, frames: np.ndarray) -> np.ndarray:
         """uint8 `[frames, side, side, 3]`."""
-        return self._array[frames]
+        return self.gather(tf.constant(frames)).numpy()
 
     def gather(self, frames: tf.Tensor) -> tf.Tensor:
         """Like `read`, in a TensorFlow graph."""
@@ -126,7 +125,7 @@ def open_images(table: FrameTable, image_size: int) -> Images:
 
 def _merge(names: tuple[str, ...], merge_labels: tuple) -> tuple[tuple[str, ...], np.ndarray]:
     """The new names, and the new label (int32) of each old one."""
-    groups = [merge_labels] if merge_labels and isinstance(merge_labels[0], str) else list(merge_labels)
+    groups = merge_labels if any(isinstance(each, tuple) for each in merge_labels) else (merge_labels,)
     new_name = {name: name for name in names}
     for group in groups:
         for name in group:
@@ -136,6 +135,8 @@ def _merge(names: tuple[str, ...], merge_labels: tuple) -> tuple[tuple[str, ...]
                 raise UserError(f"data.merge_labels: '{name}' stands in two groups; name each label once")
             new_name[name] = "+".join(group)
     merged = tuple(sorted(set(new_name.values())))
+    if len(names) == 1:
+        raise UserError(f"the data show one dog alone, '{names[0]}', and nothing to tell apart; add another dog")
     if len(merged) < 2:
         raise UserError(f"data.merge_labels={merge_labels}: one class would be left, and nothing to tell apart")
     return merged, np.array([merged.index(new_name[name]) for name in names], np.int32)

@@ -1,8 +1,8 @@
 """Videos or a catalogue dataset -> a dataset of frames on the disk, once, under a fingerprint.
 
-The fingerprint covers the content (bytes of every clip, labels, groups) and the settings that change
-a pixel, so a cached dataset is never stale. A dataset appears by one rename when it is complete; two
-processes that want the same one wait for each other.
+The fingerprint covers the content (bytes of every clip, labels, groups), and the settings and decoder
+versions that change a pixel, so a cached dataset is never stale. A dataset appears by one rename when
+it is complete; two processes that want the same one wait for each other.
 """
 
 import contextlib
@@ -12,11 +12,14 @@ import os
 import pathlib
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import av
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 from dogjax.config import DataConfig
@@ -25,7 +28,7 @@ from dogjax.data.builder import Example, dataset_folder, read_index, write_datas
 from dogjax.data.clips import Clip, find_clips
 from dogjax.data.decode import BadVideo, decode_frames
 from dogjax.errors import UserError
-from dogjax.files import read_json, replacing_folder, sha256_of_json, write_json
+from dogjax.files import expand_path, read_json, replacing_folder, sha256_of_json, write_json
 
 FORMAT = 1
 
@@ -82,14 +85,19 @@ def prepare(config: DataConfig) -> Prepared:
 def cache_folder(config: DataConfig) -> pathlib.Path:
     """Where prepared datasets are kept."""
     if config.cache_dir:
-        return pathlib.Path(config.cache_dir).expanduser().resolve()
+        return expand_path("data.cache_dir", config.cache_dir).resolve()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return pathlib.Path(base).expanduser().resolve() / "dogjax"
 
 
 def _catalogue_source(config: DataConfig):
     builder = catalogue.open_builder(config.name, config.path)
-    identity = {"format": FORMAT, "tfds": catalogue.identity(builder), "image_size": config.image_size}
+    identity = {
+        "format": FORMAT,
+        "decoder": tf.version.VERSION,
+        "tfds": catalogue.identity(builder),
+        "image_size": config.image_size,
+    }
 
     def make(folder: pathlib.Path) -> None:
         bar = tqdm(catalogue.read_examples(builder, config.image_size), "reading frames", unit=" frames", disable=None)
@@ -100,10 +108,11 @@ def _catalogue_source(config: DataConfig):
 
 
 def _video_source(config: DataConfig, cache: pathlib.Path):
-    root = _synthetic_clips(cache) if config.source == "synthetic" else pathlib.Path(config.path).expanduser()
+    root = _synthetic_clips(cache) if config.source == "synthetic" else expand_path("data.path", config.path)
     clips, problems = find_clips(root, config.on_bad_video)
     identity = {
         "format": FORMAT,
+        "decoder": av.library_versions,
         "fps": config.fps,
         "image_size": config.image_size,
         "clips": [[clip.name, clip.label, clip.recording, clip.background, clip.sha256] for clip in clips],
@@ -162,9 +171,11 @@ class _Spooled:
 def _decode_all(clips: list[Clip], spool: pathlib.Path, config: DataConfig) -> list[_Spooled | BadVideo]:
     """Decodes on all cores. A clip that turns out bad stops the work, or is returned as its error."""
 
+    stop = threading.Event()
+
     def decode(number: int) -> _Spooled | BadVideo:
         try:
-            return _decode(clips[number].path, spool / str(number), config)
+            return _decode(clips[number].path, spool / str(number), config, stop)
         except BadVideo as error:
             if config.on_bad_video == "fail":
                 raise
@@ -176,27 +187,31 @@ def _decode_all(clips: list[Clip], spool: pathlib.Path, config: DataConfig) -> l
         try:
             return list(tqdm(results, "decoding clips", len(clips), unit=" clips", disable=None))
         except BaseException:
+            stop.set()
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _decode(path: pathlib.Path, target: pathlib.Path, config: DataConfig) -> _Spooled:
+def _decode(path: pathlib.Path, target: pathlib.Path, config: DataConfig, stop: threading.Event) -> _Spooled:
+    """Decodes to the end of the clip; or until `stop`, when nobody wants the frames any more."""
     spooled = _Spooled(target, [], [])
     with target.open("wb") as file:
         for frame in decode_frames(path, fps=config.fps, image_size=config.image_size):
+            if stop.is_set():
+                break
             file.write(frame.image.tobytes())
             spooled.times.append(frame.time)
             spooled.sharpness.append(frame.sharpness)
     return spooled
 
 
-def _starts(decoded: list[tuple[Clip, _Spooled]], step: float) -> list[float]:
+def _starts(decoded: list[tuple[Clip, _Spooled]], seconds_a_frame: float) -> list[float]:
     """When each clip begins in its recording, in seconds: the clips of one recording follow one another."""
     ends: dict[str, float] = {}
     starts = []
     for clip, spooled in decoded:
         starts.append(ends.get(clip.recording, 0.0))
-        ends[clip.recording] = starts[-1] + spooled.times[-1] + step
+        ends[clip.recording] = starts[-1] + spooled.times[-1] + seconds_a_frame
     return starts
 
 

@@ -6,6 +6,7 @@ taking a dog out of training is refused, with the reason.
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -48,6 +49,7 @@ def split_frames(table: FrameTable, config: SplitConfig, streams: Streams) -> Sp
       UserError: the strategy has no groups to keep apart, or a dog has too few of them.
     """
     _check_labels(table, config)
+    _check_named(table, config)
     block_seconds, gap_seconds = _block_and_gap(table, config)
     groups = _groups(table, config, block_seconds)
     train_only = np.isin(table.label, _labels(table, config.train_only))
@@ -89,7 +91,14 @@ def _block_and_gap(table: FrameTable, config: SplitConfig) -> tuple[float | None
     if block is None:
         # One block a fold of the dog with the least video, so that every dog can be on both sides;
         # a thousandth more, so that the last frame does not begin a block of its own.
-        block = min(LONGEST_BLOCK_SECONDS, 1.001 * min(_seconds_by_label(table)) / config.folds)
+        seconds = _seconds_by_label(table)
+        shortest = int(np.argmin(seconds))
+        if not seconds[shortest]:
+            raise UserError(
+                f"split.strategy='block': dog '{table.label_names[shortest]}' has one frame a recording, and no "
+                "time to divide; use a larger data.fps, or another strategy"
+            )
+        block = min(LONGEST_BLOCK_SECONDS, 1.001 * seconds[shortest] / config.folds)
     gap = config.gap_seconds
     return block, min(LONGEST_GAP_SECONDS, block / 4) if gap is None else gap
 
@@ -108,6 +117,14 @@ def _groups(table: FrameTable, config: SplitConfig, block_seconds: float | None)
     """Text `[frames]`: what must stay on one side."""
     if config.strategy == "frame":
         return table.frame_id
+    if config.strategy != "block":
+        return getattr(table, config.strategy)
+    blocks = np.floor(table.time / block_seconds + 1e-9).astype(np.int64)
+    return np.array([f"{recording}#{block}" for recording, block in zip(table.recording, blocks)])
+
+
+def _check_named(table: FrameTable, config: SplitConfig) -> None:
+    """Refuses a strategy whose groups the data do not name."""
     if config.strategy in ("recording", "block") and not np.all(table.recording):
         raise UserError(
             f"split.strategy='{config.strategy}': the data name no recordings; use split.strategy=frame, "
@@ -118,10 +135,6 @@ def _groups(table: FrameTable, config: SplitConfig, block_seconds: float | None)
             "split.strategy='background': the data name no backgrounds; lay the clips out as "
             "ROOT/<dog>/<background>/<recording>.mp4, name them in ROOT/clips.csv, or use split.strategy=block"
         )
-    if config.strategy != "block":
-        return getattr(table, config.strategy)
-    blocks = np.floor(table.time / block_seconds + 1e-9).astype(np.int64)
-    return np.array([f"{recording}#{block}" for recording, block in zip(table.recording, blocks)])
 
 
 def _check_groups(table: FrameTable, config: SplitConfig, groups: np.ndarray, both_sides: np.ndarray) -> None:
@@ -173,7 +186,9 @@ def _within_gap(table: FrameTable, in_validation: np.ndarray, gap_seconds: float
     return near
 
 
-def nearest_seconds(table: FrameTable, frames: np.ndarray, others: np.ndarray):
+def nearest_seconds(
+    table: FrameTable, frames: np.ndarray, others: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields, for each recording, its `frames` and their seconds to the nearest of `others` (inf: none)."""
     for name in np.unique(table.recording[frames]):
         own = frames[table.recording[frames] == name]

@@ -104,12 +104,16 @@ def render_clips(
       seconds: the length of a clip.
     """
     chosen = world() if recordings is None else recordings
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         jobs = [pool.submit(render_clip, root / each.path, each, seconds) for each in chosen]
-        for job in concurrent.futures.as_completed(jobs):
-            job.result()
-            if progress is not None:
-                progress(1)
+        try:
+            for job in concurrent.futures.as_completed(jobs):
+                job.result()
+                if progress is not None:
+                    progress(1)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def render_clip(path: pathlib.Path, recording: Recording, seconds: int = SECONDS) -> None:

@@ -1,10 +1,9 @@
 """What a run says, in a few lines of text, from the files in its workdir alone."""
 
-import json
 import pathlib
 from typing import Any
 
-from dogjax.files import read_json
+from dogjax.files import read_json, read_json_lines
 
 LAST_EPOCHS = 10
 
@@ -12,7 +11,7 @@ LAST_EPOCHS = 10
 def summarise_workdir(workdir: pathlib.Path) -> str:
     """A few lines for the terminal: the curve, the dogs that are confused, and where the files are."""
     evaluation = read_json(workdir / "evaluation.json")
-    metrics = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    metrics = read_json_lines(workdir / "metrics.jsonl")
     lines = [*_curve(metrics), *_frames(evaluation), *_confusion(evaluation)]
     return "\n".join(["", *lines, f"results in {workdir} (result.json, metrics.jsonl, evaluation.json, tensorboard/)"])
 

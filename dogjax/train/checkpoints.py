@@ -23,15 +23,24 @@ class Checkpoints:
     """
 
     def __init__(self, folder: pathlib.Path, keep: int) -> None:
-        self._folder = folder.resolve()
-        self._latest = _manager(self._folder / "latest", keep)
-        self._best = _manager(self._folder / "best", 1)
+        self.folder = folder.resolve()
+        self._latest = _manager(self.folder / "latest", keep)
+        self._best = _manager(self.folder / "best", 1)
 
-    def save(self, state: TrainState, identity: dict[str, Any], *, best: bool) -> None:
-        """Starts saving `state` in the background, as one of the latest and perhaps as the best."""
+    def save(self, state: TrainState, digest: str, identity: dict[str, Any], *, best: bool) -> None:
+        """Starts saving `state` in the background, as one of the latest and perhaps as the best.
+
+        Args:
+          state: on the device or the host.
+          digest: its `state_sha256`.
+          identity: of the run.
+          best: whether it is the best so far.
+        """
+        # No save overtakes an earlier one: the best checkpoint is whole before a later latest one is.
+        self.wait()
         host: TrainState = jax.device_get(state)
-        metadata = {"identity": identity, "state_sha256": state_sha256(host)}
-        for manager in (self._latest, self._best) if best else (self._latest,):
+        metadata = {"identity": identity, "state_sha256": digest}
+        for manager in (self._best, self._latest) if best else (self._latest,):
             # A resumed run comes again to steps that it saved before it was killed: the same bits.
             if int(host.step) not in manager.all_steps():
                 arguments = ocp.args.Composite(
@@ -47,7 +56,8 @@ class Checkpoints:
     def restore(self, template: TrainState, last_step: int) -> tuple[TrainState | None, dict[str, Any], list[str]]:
         """The newest sound checkpoint, at `last_step` at most.
 
-        A damaged one (unreadable, or not the bits that were saved) is moved to `damaged/`.
+        Damaged ones after it (unreadable, or not the bits that were saved) are moved to `damaged/`. Where
+        none is sound, all stay where they are.
 
         Returns:
           The state on the host (null where there is no checkpoint), the identity saved with it, and a
@@ -56,20 +66,23 @@ class Checkpoints:
         Raises:
           UserError: there are checkpoints, and none of them is sound.
         """
-        notes = []
-        for step in sorted(self._latest.all_steps(), reverse=True):
-            if step > last_step:
-                continue
+        damaged: dict[int, str] = {}
+        for step in sorted((each for each in self._latest.all_steps() if each <= last_step), reverse=True):
             try:
                 state, metadata = self._read(step, template)
-                return state, metadata["identity"], notes
+            except (MemoryError, PermissionError):  # says nothing about the checkpoint
+                raise
             except Exception as error:  # whatever the damage makes Orbax or TensorStore raise
                 _hush_failed_read()
-                self._set_aside(step)
-                notes.append(f"checkpoint {step} is damaged ({_reason(error)}) and was moved to checkpoints/damaged")
-        if notes:
-            raise UserError(f"{self._folder}: no sound checkpoint is left ({notes[0]}); start again in a new workdir")
-        return None, {}, notes
+                damaged[step] = f"checkpoint {step} is damaged ({_reason(error)})"
+                continue
+            for each in damaged:
+                self._set_aside(each)
+            return state, metadata["identity"], [f"{why}: moved to checkpoints/damaged" for why in damaged.values()]
+        if damaged:
+            first = next(iter(damaged.values()))
+            raise UserError(f"{self.folder}: no sound checkpoint is left ({first}); start again in a new workdir")
+        return None, {}, []
 
     def wait(self) -> None:
         """Waits until every save has reached the disk."""
@@ -92,10 +105,10 @@ class Checkpoints:
         return state, restored["metadata"]
 
     def _set_aside(self, step: int) -> None:
-        target = self._folder / "damaged" / str(step)
+        target = self.folder / "damaged" / str(step)
         shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(self._folder / "latest" / str(step), target)
+        shutil.move(self.folder / "latest" / str(step), target)
         self._latest.reload()
 
 

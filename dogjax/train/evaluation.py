@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from dogjax.config import Config
 from dogjax.errors import UserError
 from dogjax.eval.evaluate import evaluate
 from dogjax.train.checkpoints import Checkpoints
 from dogjax.train.experiment import Experiment, build_experiment
+from dogjax.train.resume import restore_state
 from dogjax.train.workdir import Workdir
 
 
@@ -27,26 +28,31 @@ def evaluate_logits(experiment: Experiment, logits: np.ndarray) -> dict[str, Any
     )
 
 
-def evaluate_workdir(workdir: Workdir) -> None:
+def evaluate_workdir(workdir: Workdir, config: Config | None) -> None:
     """Evaluates the newest checkpoint of the run in `workdir`, and writes `evaluation.json`.
 
+    Args:
+      workdir: of the run.
+      config: the run's configuration, where its data may lie elsewhere by now; null: as it was trained.
+
     Raises:
-      UserError: the folder holds no run, or no checkpoint, or another process is at work in it.
+      UserError: the folder holds no run, another one, or no checkpoint; its data are not the same any
+        more; or another process is at work in it.
     """
-    config = workdir.saved_config()
+    saved = workdir.saved_config()
+    if config is not None:
+        workdir.check_config(config)
     with workdir.locked():
-        experiment = build_experiment(config)
+        experiment = build_experiment(config or saved)
         steps_per_epoch = experiment.pipeline.steps_per_epoch
-        checkpoints = Checkpoints(workdir.path / "checkpoints", config.train.keep)
+        checkpoints = Checkpoints(workdir.path / "checkpoints", saved.train.keep)
         try:
-            state, _, notes = checkpoints.restore(experiment.initial_state(), config.train.epochs * steps_per_epoch)
+            state, _ = restore_state(experiment, checkpoints, saved.train.epochs * steps_per_epoch)
         finally:
             checkpoints.close()
-        for note in notes:
-            tqdm.write(note)
         if state is None:
             raise UserError(f"--workdir={workdir.path}: holds no checkpoint yet; train first")
-        epoch = int(state.step) // steps_per_epoch
-        logits = experiment.validation_logits(experiment.devices.replicate(state.evaluated), max(epoch - 1, 0))
-        evaluation = {"epoch": epoch, "step": int(state.step), **evaluate_logits(experiment, logits)}
+        step = int(state.step)
+        logits = experiment.validation_logits(state.evaluated, max(step // steps_per_epoch - 1, 0))
+        evaluation = {"epoch": step // steps_per_epoch, "step": step, **evaluate_logits(experiment, logits)}
         workdir.write("evaluation.json", evaluation)

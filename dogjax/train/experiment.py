@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import optax
 
 from dogjax.config import Config
 from dogjax.data.frames import FrameTable, load_frames, open_images
@@ -34,9 +35,15 @@ class Experiment:
     devices: Devices
     streams: Streams
     network: Network
+    optimizer: optax.GradientTransformation
     train_step: Step
     predict: Predict
     batch_statistics: Any
+
+    @functools.cached_property
+    def split_sha256(self) -> str:
+        """SHA-256 of the frame ids on both sides."""
+        return self.split.sha256(self.table)
 
     @functools.cached_property
     def validation(self) -> FrameTable:
@@ -45,10 +52,9 @@ class Experiment:
 
     def initial_state(self) -> TrainState:
         """The state at step 0, on the devices."""
-        optimizer = _optimizer(self.config, self.pipeline.steps_per_epoch)
         state = create_state(
             self.network,
-            optimizer,
+            self.optimizer,
             self.config.data.image_size,
             self.streams,
             average=self.config.optim.ema_decay > 0,
@@ -83,7 +89,7 @@ def build_experiment(config: Config) -> Experiment:
     split = split_frames(table, config.split, streams)
     pipeline = make_pipeline(table, open_images(table, config.data.image_size), split, config, streams)
     network = Network(config.model, len(table.label_names))
-    step = make_train_step(network, _optimizer(config, pipeline.steps_per_epoch), config.optim)
+    optimizer = make_optimizer(config.optim, pipeline.steps_per_epoch, config.train.epochs)
     return Experiment(
         config=config,
         prepared=prepared,
@@ -93,11 +99,8 @@ def build_experiment(config: Config) -> Experiment:
         devices=Devices(),
         streams=streams,
         network=network,
-        train_step=jax.jit(step, donate_argnums=0),
+        optimizer=optimizer,
+        train_step=jax.jit(make_train_step(network, optimizer, config.optim), donate_argnums=0),
         predict=jax.jit(make_predict(network)),
         batch_statistics=jax.jit(precise_bn.make_batch_statistics(network)),
     )
-
-
-def _optimizer(config: Config, steps_per_epoch: int):
-    return make_optimizer(config.optim, steps_per_epoch, config.train.epochs)

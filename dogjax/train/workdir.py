@@ -9,7 +9,7 @@ from typing import Any
 
 from dogjax.config import OPERATIONAL_FIELDS, Config, flatten, from_dict, to_dict
 from dogjax.errors import UserError
-from dogjax.files import read_json, write_json, write_text
+from dogjax.files import expand_path, read_json, read_json_lines, write_json, write_text
 
 OWN_FILES = ("config.json", "dataset.json")
 
@@ -18,7 +18,7 @@ class Workdir:
     """The folder `--workdir`."""
 
     def __init__(self, path: pathlib.Path) -> None:
-        self.path = path.expanduser().resolve()
+        self.path = expand_path("--workdir", str(path)).resolve()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -42,6 +42,8 @@ class Workdir:
                 raise UserError(
                     f"--workdir={self.path}: another process is at work in it; wait for it, or name another folder"
                 ) from error
+            for half_written in self.path.rglob(".*.tmp"):  # by a process that was killed
+                half_written.unlink()
             yield
 
     def write(self, name: str, value: Any) -> None:
@@ -57,7 +59,10 @@ class Workdir:
         path = self.path / "config.json"
         if not path.exists():
             raise UserError(f"--workdir={self.path}: holds no run; train one there, or name another folder")
-        return from_dict(read_json(path))
+        try:
+            return from_dict(read_json(path))
+        except (ValueError, AttributeError, UserError) as error:
+            raise UserError(f"{path}: is not the configuration of a run ({error}); name another --workdir") from error
 
     def check_config(self, config: Config) -> None:
         """Checks that `config` continues the run in the folder, if there is one.
@@ -86,10 +91,7 @@ class Workdir:
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The objects in `metrics.jsonl`, one an epoch."""
-        path = self.path / "metrics.jsonl"
-        if not path.exists():
-            return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return read_json_lines(self.path / "metrics.jsonl")
 
     def write_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Writes `metrics.jsonl` anew: a kill leaves the old one or the new one."""

@@ -1,5 +1,6 @@
 """Real runs for tests: `tiny.py` on real video files, in this process or through `launch.py` as a user would."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dogjax import config as config_lib
 from dogjax.config import Config
 from dogjax.data import synthetic
+from dogjax.errors import Stopped
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
 from tests.train import tiny
@@ -36,9 +38,10 @@ class Setup:
             values[group][field] = value
         return config_lib.from_dict(values.to_dict())
 
-    def train(self, workdir: pathlib.Path, **overrides: object) -> int:
+    def train(self, workdir: pathlib.Path, **overrides: object) -> None:
         """Trains in this process."""
-        return train(self.config(**overrides), Workdir(workdir))
+        with contextlib.suppress(Stopped):
+            train(self.config(**overrides), Workdir(workdir))
 
     def command(self, workdir: pathlib.Path, *flags: str) -> list[str]:
         """The command line that a user would write."""

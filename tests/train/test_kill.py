@@ -23,7 +23,7 @@ def saving(workdir):
 
 
 @pytest.mark.slow
-def test_killed_during_a_save_and_twice_between(setup, undisturbed, tmp_path):
+def test_killed_between_epochs_and_during_a_save(setup, undisturbed, tmp_path):
     workdir = tmp_path / "run"
     points = (lambda: epochs_done(workdir) >= 1, lambda: epochs_done(workdir) >= 2 and saving(workdir))
     for when in points:

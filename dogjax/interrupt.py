@@ -1,13 +1,26 @@
-"""SIGTERM and Ctrl-C as a wish that the loop looks at between two steps."""
+"""SIGTERM and Ctrl-C: at once before training, between two steps while it goes on."""
 
 import signal
 from types import FrameType
 
+from dogjax.errors import Stopped
+
 EXIT_STATUS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
 
+def stop_at_once() -> None:
+    """From now on either signal raises `Stopped` where the program is."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        raise Stopped(f"{name} received: stopped; the same command starts again", EXIT_STATUS[signal.Signals(number)])
+
+    for each in EXIT_STATUS:
+        signal.signal(each, stop)
+
+
 class Interrupt:
-    """Within the block, the first signal is noted; a second one acts at once, as it always did."""
+    """Within the block, the first signal is noted; a second one acts at once, as it did before."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
