@@ -2,9 +2,12 @@
 
 import pathlib
 import shutil
+import signal
 
 import pytest
 
+from dogjax.files import read_json
+from tests.data.videos import write_sound
 from tests.train.runs import LAUNCH, ROOT, run_command
 
 SMOKE = f"--config={ROOT}/configs/smoke.py"
@@ -39,6 +42,10 @@ def refused(*flags: str) -> str:
         ([SMOKE, "--workdir={w}", "--config.data.source=videos", "--config.data.path=/no/such"], "no such folder"),
         ([SMOKE, "--workdir={w}", "--config.data.source=tfds", "--config.data.name=no_dogs"], "no_dogs"),
         ([SMOKE, "--workdir={w}", "--mode=eval"], "holds no run"),
+        ([SMOKE, "--workdir=~nobody-of-this-name/x"], "home"),
+        ([SMOKE, "--workdir={w}", "--config.data.merge_labels=(1,2)"], "data.merge_labels"),
+        ([SMOKE, "--workdir={w}", "--config.seeds.init=9223372036854775808"], "seeds.init"),
+        ([SMOKE, "--workdir={w}", "--config.augment.width_shift=-3"], "augment.width_shift"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_sentence(flags, words, tmp_path):
@@ -67,6 +74,10 @@ def truncated(videos):
     clip.write_bytes(clip.read_bytes()[:3000])
 
 
+def sound_alone(videos):
+    write_sound(videos / "pepper/beach/rec1.mp4")
+
+
 def no_video(videos):
     (videos / "pepper/beach/rec1.mp4").write_text("my dog ate it" * 100)
 
@@ -93,6 +104,7 @@ def path_out_of_the_folder(videos):
         (empty, "is empty"),
         (truncated, "is cut off"),
         (no_video, "is not a video"),
+        (sound_alone, "has no video stream"),
         (duplicate, "is the same recording as"),
         (dog_without_clip, "has no clip"),
         (labels_that_differ_in_case, "differ in case"),
@@ -118,6 +130,53 @@ def test_skipped_videos_are_summed_up(setup, videos, tmp_path):
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("left out: ") == 2
+
+
+def test_names_with_spaces_and_letters_of_any_script_are_as_good_as_others(videos, setup, tmp_path):
+    (videos / "pepper").rename(videos / "Mr. Pfeffer Žofie 犬")
+    ended = setup.launch(tmp_path / "run", "--mode=prepare", f"--config.data.path={videos}")
+    assert ended.returncode == 0, ended.stderr
+    assert "Mr. Pfeffer Žofie 犬" in read_json(tmp_path / "run/dataset.json")["labels"]
+
+
+def test_help_lists_the_modes():
+    ended = run_command([*LAUNCH, "--help"])
+    assert ended.returncode == 0
+    assert "train|prepare|eval" in ended.stdout
+
+
+def test_max_minutes_ends_well_and_says_so(setup, tmp_path):
+    ended = setup.launch(tmp_path / "run", "--config.train.max_minutes=0.001")
+    assert ended.returncode == 0, ended.stderr
+    assert "saved at step" in ended.stdout
+    ended = setup.launch(tmp_path / "run", "--mode=eval")
+    assert ended.returncode == 0, ended.stderr
+    assert "validation accuracy" in ended.stdout
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_during_preparation_ends_with_its_status_and_leaves_nothing(setup, tmp_path, number, status):
+    cache = tmp_path / "cache"
+
+    def preparing():
+        return cache.exists() and any(cache.glob("**/.*.tmp"))
+
+    flags = (f"--config.data.cache_dir={cache}", "--config.data.source=synthetic")
+    ended = setup.launch_and_signal(tmp_path / "run", number, preparing, *flags)
+    assert ended.returncode == status, ended.stderr
+    assert "the same command starts again" in ended.stdout
+    assert "Traceback" not in ended.stderr
+    assert not list(cache.glob("**/.*.tmp"))
+
+
+def test_real_clips_train_with_blocks_and_refuse_recordings(real_clips, tmp_path):
+    data = ("--config.data.source=videos", f"--config.data.path={real_clips}/three", "--config.data.fps=10")
+    data = (*data, f"--config.data.cache_dir={tmp_path}/cache", f"--workdir={tmp_path}/run")
+    blocks = run_command([*LAUNCH, SMOKE, *data, "--config.split.strategy=block", "--config.train.epochs=1"])
+    assert blocks.returncode == 0, blocks.stderr
+    assert "Validation shares 3 recordings with training" in blocks.stdout
+    recordings = (SMOKE, *data[:-1], f"--workdir={tmp_path}/other", "--config.split.strategy=recording")
+    assert "has one recording, so no fold can hold it in both training and validation" in refused(*recordings)
 
 
 def test_the_end_says_where_the_results_are_and_what_they_say(setup, tmp_path):
