@@ -17,6 +17,7 @@ from ml_collections import config_flags
 from dogjax import config as config_lib
 from dogjax.errors import Stopped, UserError
 from dogjax.interrupt import stop_at_once
+from dogjax.strict import nearest_name
 
 MODES = ("train", "prepare", "eval")
 
@@ -85,7 +86,7 @@ def _parse_flags(argv: list[str]) -> list[str]:
     for argument in argv[1:]:
         name = argument.lstrip("-").split("=")[0]
         if name.startswith("config.") and name.removeprefix("config.") not in known:
-            hint = config_lib.nearest_name(name.removeprefix("config."), known)
+            hint = nearest_name(name.removeprefix("config."), known)
             raise UserError(f"--{name}: unknown configuration field; {hint}")
     try:
         return flags.FLAGS(argv)

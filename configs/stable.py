@@ -45,5 +45,5 @@ def get_config():
     # 1350 = 21 x 64 + 6: the last batch's six frames would move the weights as far as sixty-four do.
     c.train.drop_remainder = True
     c.train.batch_size = 64
-    c.train.epochs = 40
+    c.train.epochs = 25
     return c

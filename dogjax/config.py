@@ -6,10 +6,6 @@ honest experiment; the experiments themselves are in `configs/`.
 """
 
 import dataclasses
-import difflib
-import math
-import types
-import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +13,7 @@ import ml_collections
 from ml_collections import config_dict
 
 from dogjax.errors import UserError
+from dogjax.strict import alternatives, build, typed_fields
 
 Range = tuple[float, ...]
 
@@ -168,7 +165,7 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     Raises:
       UserError: an unknown field (with the nearest known name), or a value of the wrong type or range.
     """
-    config = _build(Config, values, "")
+    config = build(Config, values)
     _check_together(config)
     return config
 
@@ -187,24 +184,20 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{name}", value
 
 
-def nearest_name(name: str, known: list[str]) -> str:
-    """A hint `; did you mean 'x'?` for a misspelt name, or the known names where none is near."""
-    # Case must not hide a match: 'Learning_Rate' is learning_rate.
-    lowered = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(name.lower(), list(lowered), n=1)
-    return f"did you mean '{lowered[near[0]]}'?" if near else f"known: {', '.join(known)}"
-
-
 def field_names() -> list[str]:
     """Every dotted field name."""
     return [name for name, _ in flatten(to_dict(Config()))]
 
 
+def _plain(value: Any) -> Any:
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
 def _config_dict(node: Any) -> ml_collections.ConfigDict:
     values = {}
-    for field, hint in _fields(type(node)):
+    for field, hint in typed_fields(type(node)):
         value = getattr(node, field.name)
-        options = _alternatives(hint)
+        options = alternatives(hint)
         if dataclasses.is_dataclass(value):
             values[field.name] = _config_dict(value)
         elif len(options) > 1:
@@ -216,92 +209,6 @@ def _config_dict(node: Any) -> ml_collections.ConfigDict:
         else:
             values[field.name] = value
     return ml_collections.ConfigDict(values)
-
-
-def _fields(cls: type) -> list[tuple[dataclasses.Field, Any]]:
-    hints = typing.get_type_hints(cls)
-    return [(field, hints[field.name]) for field in dataclasses.fields(cls)]
-
-
-def _alternatives(hint: Any) -> tuple:
-    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-
-
-def _build(cls: type, values: Mapping[str, Any], prefix: str) -> Any:
-    known = {field.name: (field, hint) for field, hint in _fields(cls)}
-    for name in values:
-        if name not in known:
-            raise UserError(f"unknown configuration field '{prefix}{name}'; {nearest_name(name, list(known))}")
-    chosen = {}
-    for name, value in values.items():
-        field, hint = known[name]
-        path = f"{prefix}{name}"
-        if dataclasses.is_dataclass(hint):
-            if not isinstance(value, Mapping):
-                raise UserError(f"configuration group '{path}' is {value!r}, but must hold fields")
-            chosen[name] = _build(typing.cast(type, hint), value, f"{path}.")
-        else:
-            chosen[name] = _checked(path, value, hint, field.metadata)
-    return cls(**chosen)
-
-
-def _checked(path: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
-    options = _alternatives(hint)
-    for option in options:
-        converted = _converted(value, option)
-        if converted is not None or (option is type(None) and value is None):
-            _check_limits(path, converted, limits)
-            return converted
-    wanted = " or ".join(_describe(option) for option in options)
-    raise UserError(f"{path}={value!r}: must be {wanted}")
-
-
-def _converted(value: Any, wanted: Any) -> Any:
-    """`value` as type `wanted`, or None where it is not of that type."""
-    if wanted is bool:
-        return value if isinstance(value, bool) else None
-    if wanted is int:
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
-    if wanted is float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        return float(value) if math.isfinite(value) else None
-    if wanted is str:
-        return value if isinstance(value, str) else None
-    if wanted is tuple or typing.get_origin(wanted) is tuple:
-        if not isinstance(value, tuple | list):
-            return None
-        item = (typing.get_args(wanted) or (Any,))[0]
-        items = [_frozen(each) if item is Any else _converted(each, item) for each in value]
-        return None if any(each is None for each in items) else tuple(items)
-    return None
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(each) for each in value) if isinstance(value, tuple | list) else value
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(each) for each in value] if isinstance(value, tuple) else value
-
-
-def _describe(wanted: Any) -> str:
-    if wanted is tuple:
-        return "a tuple"
-    if typing.get_origin(wanted) is tuple:
-        return f"a tuple of {typing.get_args(wanted)[0].__name__}"
-    return {bool: "true or false", int: "an integer", float: "a finite number", str: "text", type(None): "null"}[wanted]
-
-
-def _check_limits(path: str, value: Any, limits: Mapping[str, Any]) -> None:
-    choices = limits.get("choices", ())
-    if choices and value not in choices:
-        raise UserError(f"{path}={value!r}: must be one of {', '.join(choices)}; {nearest_name(value, list(choices))}")
-    low, high = limits.get("low"), limits.get("high")
-    if value is None or low is None:
-        return
-    if value < low or (high is not None and value > high):
-        raise UserError(f"{path}={value!r}: must be at least {low}" + (f" and at most {high}" if high else ""))
 
 
 def _check_together(config: Config) -> None:
