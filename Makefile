@@ -14,7 +14,7 @@ DEMO := demo
 	touch $@
 
 demo: .venv/installed
-	$(BIN)/python launch.py --config=configs/baseline.py --workdir=$(DEMO) --config.train.epochs=15
+	$(BIN)/python launch.py --config=configs/baseline.py --workdir=$(DEMO) --config.train.epochs=12
 
 test: .venv/installed
 	$(BIN)/python -m pytest

@@ -2,9 +2,11 @@
 
 python launch.py --config=configs/baseline.py --workdir=runs/baseline
 
-Expected (seed 0, two x86-64 cores, 14 minutes): training loss 0.08; validation loss between 0.08 and 3.0
-over the last 50 epochs. Every setting is the post's, or Keras's default where the post names none. The post does not state
-its image size.
+Expected (seed 0, two x86-64 cores, 20 minutes): training loss 0.08; validation loss between 0.08 and 3.0
+over the last 50 epochs.
+
+Every setting is the post's, or Keras's default where the post names none. The post does not state its
+image size.
 """
 
 from dogjax import config

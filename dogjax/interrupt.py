@@ -1,6 +1,7 @@
-"""SIGTERM and Ctrl-C: at once before training, between two steps while it goes on."""
+"""SIGTERM and Ctrl-C: raised where the program is, or noted and looked at where that is safe."""
 
 import signal
+import threading
 from types import FrameType
 
 from dogjax.errors import Stopped
@@ -12,22 +13,26 @@ def stop_at_once() -> None:
     """From now on either signal raises `Stopped` where the program is."""
 
     def stop(number: int, _: FrameType | None) -> None:
-        name = signal.Signals(number).name
-        raise Stopped(f"{name} received: stopped; the same command starts again", EXIT_STATUS[signal.Signals(number)])
+        raise _stopped(signal.Signals(number))
 
     for each in EXIT_STATUS:
         signal.signal(each, stop)
 
 
 class Interrupt:
-    """Within the block, the first signal is noted; a second one acts at once, as it did before."""
+    """Within the block, the first signal is noted; a second one acts at once, as it did before.
+
+    An exception out of nowhere may leave a lock of a thread pool taken, and the program waiting for ever.
+    Signals reach the main thread alone: in another the block changes nothing.
+    """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         self._previous = {}
 
     def __enter__(self) -> "Interrupt":
-        self._previous = {each: signal.signal(each, self._note) for each in EXIT_STATUS}
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {each: signal.signal(each, self._note) for each in EXIT_STATUS}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -39,6 +44,15 @@ class Interrupt:
         """The shell's status for the signal, or 0."""
         return EXIT_STATUS[self.signal] if self.signal else 0
 
+    def check(self) -> None:
+        """Raises `Stopped` if a signal came."""
+        if self.signal:
+            raise _stopped(self.signal)
+
     def _note(self, number: int, _: FrameType | None) -> None:
         self.signal = signal.Signals(number)
         signal.signal(number, self._previous[self.signal])
+
+
+def _stopped(number: signal.Signals) -> Stopped:
+    return Stopped(f"{number.name} received: stopped; the same command starts again", EXIT_STATUS[number])

@@ -6,15 +6,14 @@ with `ROOT/clips.csv`. A file in a dog's folder that is no clip is never passed 
 
 import csv
 import dataclasses
-import os
 import pathlib
 import unicodedata
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
 from dogjax.data.decode import WAY_OUT, BadVideo
+from dogjax.data.workers import map_on_all_cores
 from dogjax.errors import UserError
 from dogjax.files import sha256_of_file
 
@@ -199,8 +198,8 @@ def _name_recordings(clips: list[Clip]) -> list[Clip]:
 
 def _hash_clips(clips: list[Clip]) -> list[Clip | BadVideo]:
     """Reads every clip on all cores."""
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        return list(tqdm(pool.map(_hash_clip, clips), "reading clips", len(clips), unit=" clips", disable=None))
+    with tqdm(total=len(clips), desc="reading clips", unit=" clips", disable=None) as bar:
+        return map_on_all_cores(lambda clip, _: _hash_clip(clip), clips, bar.update)
 
 
 def _drop_copies(clips: list[Clip]) -> tuple[list[Clip], list[BadVideo]]:

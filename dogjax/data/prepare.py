@@ -14,7 +14,6 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import av
@@ -27,6 +26,7 @@ from dogjax.data import catalogue, synthetic
 from dogjax.data.builder import Example, dataset_folder, read_index, write_dataset
 from dogjax.data.clips import Clip, find_clips
 from dogjax.data.decode import BadVideo, decode_frames
+from dogjax.data.workers import map_on_all_cores
 from dogjax.errors import UserError
 from dogjax.files import expand_path, read_json, replacing_folder, sha256_of_json, write_json
 
@@ -171,9 +171,7 @@ class _Spooled:
 def _decode_all(clips: list[Clip], spool: pathlib.Path, config: DataConfig) -> list[_Spooled | BadVideo]:
     """Decodes on all cores. A clip that turns out bad stops the work, or is returned as its error."""
 
-    stop = threading.Event()
-
-    def decode(number: int) -> _Spooled | BadVideo:
+    def decode(number: int, stop: threading.Event) -> _Spooled | BadVideo:
         try:
             return _decode(clips[number].path, spool / str(number), config, stop)
         except BadVideo as error:
@@ -181,15 +179,8 @@ def _decode_all(clips: list[Clip], spool: pathlib.Path, config: DataConfig) -> l
                 raise
             return error
 
-    workers = len(os.sched_getaffinity(0))
-    with ThreadPoolExecutor(workers) as pool:
-        results = pool.map(decode, range(len(clips)))
-        try:
-            return list(tqdm(results, "decoding clips", len(clips), unit=" clips", disable=None))
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
+    with tqdm(total=len(clips), desc="decoding clips", unit=" clips", disable=None) as bar:
+        return map_on_all_cores(decode, range(len(clips)), bar.update)
 
 
 def _decode(path: pathlib.Path, target: pathlib.Path, config: DataConfig, stop: threading.Event) -> _Spooled:

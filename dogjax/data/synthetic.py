@@ -4,10 +4,9 @@ The films are rendered as real H.264 files in the layout of a user's own videos 
 through the program. The world is fixed: it depends on `VERSION` alone, never on a run's seed.
 """
 
-import concurrent.futures
 import dataclasses
-import os
 import pathlib
+import threading
 import zlib
 from collections.abc import Callable
 from fractions import Fraction
@@ -16,6 +15,7 @@ import av
 import numpy as np
 
 from dogjax.data import dog, places
+from dogjax.data.workers import map_on_all_cores
 
 VERSION = 1
 BACKGROUNDS = ("garden", "beach", "livingroom", "street")
@@ -104,20 +104,13 @@ def render_clips(
       seconds: the length of a clip.
     """
     chosen = world() if recordings is None else recordings
-    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        jobs = [pool.submit(render_clip, root / each.path, each, seconds) for each in chosen]
-        try:
-            for job in concurrent.futures.as_completed(jobs):
-                job.result()
-                if progress is not None:
-                    progress(1)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    map_on_all_cores(lambda each, stop: render_clip(root / each.path, each, seconds, stop), chosen, progress)
 
 
-def render_clip(path: pathlib.Path, recording: Recording, seconds: int = SECONDS) -> None:
-    """Writes one recording as an MP4 file of `seconds` x `FPS` frames."""
+def render_clip(
+    path: pathlib.Path, recording: Recording, seconds: int = SECONDS, stop: threading.Event | None = None
+) -> None:
+    """Writes one recording as an MP4 file of `seconds` x `FPS` frames; fewer where `stop` is set meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
     film = direct(recording, seconds)
     sensor = recording.rng("sensor")
@@ -128,6 +121,8 @@ def render_clip(path: pathlib.Path, recording: Recording, seconds: int = SECONDS
         # The number of encoding threads changes the bits.
         stream.codec_context.thread_count = 1
         for index in range(seconds * FPS):
+            if stop is not None and stop.is_set():
+                break
             frame = av.VideoFrame.from_ndarray(draw_frame(film, recording.dog, index, sensor), format="rgb24")
             frame.pts = index
             container.mux(stream.encode(frame))
