@@ -1,4 +1,4 @@
-"""Trains, resumes and explains an experiment.
+"""Trains, resumes and evaluates an experiment.
 
 python launch.py --config=configs/baseline.py --workdir=DIR [--mode=MODE] [--config.FIELD=VALUE ...]
 """
@@ -6,6 +6,7 @@ python launch.py --config=configs/baseline.py --workdir=DIR [--mode=MODE] [--con
 import os
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 # TensorFlow reads them when it is imported; its start-up notes are nobody's concern here.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -19,12 +20,15 @@ from dogjax.errors import Stopped, UserError
 from dogjax.interrupt import stop_at_once
 from dogjax.strict import nearest_name
 
+if TYPE_CHECKING:
+    from dogjax.train.workdir import Workdir
+
 MODES = ("train", "prepare", "eval")
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment: a file in configs/.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the run: its results, and what it resumes from.")
 MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
-DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of a user's mistake, too.")
+flags.DEFINE_bool("debug", False, "Show the traceback of a user's mistake, too.")
 
 
 def main(argv: list[str]) -> None:
@@ -43,13 +47,13 @@ def main(argv: list[str]) -> None:
         print(summarise_workdir(workdir.path))
 
 
-def _train(workdir) -> None:
+def _train(workdir: "Workdir") -> None:
     from dogjax.train.loop import train
 
     train(_config(), workdir)
 
 
-def _prepare(workdir) -> None:
+def _prepare(workdir: "Workdir") -> None:
     from dogjax.data.prepare import prepare
 
     config = _config()
@@ -60,7 +64,7 @@ def _prepare(workdir) -> None:
     print(f"{description['frames']} frames of {len(description['labels'])} dogs: {description['tfds_folder']}")
 
 
-def _evaluate(workdir) -> None:
+def _evaluate(workdir: "Workdir") -> None:
     from dogjax.train.evaluation import evaluate_workdir
 
     evaluate_workdir(workdir, None if CONFIG.value is None else _config())
@@ -80,7 +84,7 @@ def _config() -> config_lib.Config:
 def _parse_flags(argv: list[str]) -> list[str]:
     """Parses the command line; every mistake in it becomes one sentence."""
     if any(argument.lstrip("-") in ("help", "h") for argument in argv[1:]):
-        app.usage(writeto_stdout=True)
+        app.usage(shorthelp=True, writeto_stdout=True)
         sys.exit(0)
     known = config_lib.field_names()
     for argument in argv[1:]:
