@@ -38,7 +38,8 @@ def test_a_signal_ends_the_work_with_its_status(number, status):
             os.kill(os.getpid(), number)
         stop.wait(10)
 
+    before = signal.getsignal(number)
     with pytest.raises(Stopped) as stopped:
         map_on_all_cores(work, range(1000))
     assert stopped.value.exit_status == status
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(number) == before
