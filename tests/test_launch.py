@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from dogjax.files import read_json
+from dogjax.train.workdir import LOCK
 from tests.data.videos import write_sound
 from tests.train.runs import LAUNCH, ROOT, run_command
 
@@ -51,7 +52,7 @@ def refused(*flags: str) -> str:
 def test_a_mistake_on_the_command_line_is_one_sentence(flags, words, tmp_path):
     workdir = tmp_path / "run"
     assert words in refused(*(flag.format(w=workdir) for flag in flags))
-    assert not workdir.exists() or [each.name for each in workdir.iterdir()] in ([], [".lock"])
+    assert not workdir.exists() or [each.name for each in workdir.iterdir()] in ([], [LOCK])
 
 
 def test_debug_shows_where(tmp_path):
@@ -116,7 +117,7 @@ def test_bad_videos_are_one_sentence_and_leave_nothing(spoil, words, setup, vide
     data = (f"--config.data.path={videos}", f"--config.data.cache_dir={tmp_path}/cache")
     sentence = refused(f"--config={ROOT}/tests/train/tiny.py", f"--workdir={tmp_path}/run", *data)
     assert words in sentence
-    assert [each.name for each in (tmp_path / "run").iterdir()] == [".lock"]
+    assert [each.name for each in (tmp_path / "run").iterdir()] == [LOCK]
     left = [each for each in (tmp_path / "cache").rglob("*") if not each.name.endswith(".lock")]
     assert left in ([], [tmp_path / "cache/frames"])
 

@@ -11,7 +11,8 @@ from dogjax.config import OPERATIONAL_FIELDS, Config, flatten, from_dict, to_dic
 from dogjax.errors import UserError
 from dogjax.files import expand_path, read_json, read_json_lines, write_json, write_text
 
-OWN_FILES = ("config.json", "dataset.json")
+# Written before anything else, so that a run killed at any moment finds its folder again.
+LOCK = ".dogjax.lock"
 
 
 class Workdir:
@@ -29,10 +30,10 @@ class Workdir:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            names = {each.name for each in self.path.iterdir()} - {".lock"}
-            if names and not names & set(OWN_FILES) and not all(name.endswith(".tmp") for name in names):
+            names = {each.name for each in self.path.iterdir()}
+            if names and not names & {LOCK, "config.json"}:
                 raise UserError(f"--workdir={self.path}: holds files that are no run's; name a new or empty folder")
-            file = (self.path / ".lock").open("w")
+            file = (self.path / LOCK).open("w")
         except OSError as error:
             raise UserError(f"--workdir={self.path}: cannot be written to ({error.strerror})") from error
         with file:
@@ -42,8 +43,9 @@ class Workdir:
                 raise UserError(
                     f"--workdir={self.path}: another process is at work in it; wait for it, or name another folder"
                 ) from error
-            for half_written in self.path.rglob(".*.tmp"):  # by a process that was killed
-                half_written.unlink()
+            for folder in (self.path, self.path / "predictions"):
+                for half_written in folder.glob(".*.tmp"):  # by a process that was killed
+                    half_written.unlink()
             yield
 
     def write(self, name: str, value: Any) -> None:

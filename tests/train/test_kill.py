@@ -23,9 +23,13 @@ def saving(workdir):
 
 
 @pytest.mark.slow
-def test_killed_between_epochs_and_during_a_save(setup, undisturbed, tmp_path):
+def test_killed_before_the_first_step_between_epochs_and_during_a_save(setup, undisturbed, tmp_path):
     workdir = tmp_path / "run"
-    points = (lambda: epochs_done(workdir) >= 1, lambda: epochs_done(workdir) >= 2 and saving(workdir))
+    points = (
+        lambda: (workdir / "checkpoints").exists(),
+        lambda: epochs_done(workdir) >= 1,
+        lambda: epochs_done(workdir) >= 2 and saving(workdir),
+    )
     for when in points:
         assert setup.launch_and_signal(workdir, signal.SIGKILL, when).returncode == -signal.SIGKILL
     assert setup.launch(workdir).returncode == 0

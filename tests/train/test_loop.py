@@ -13,7 +13,7 @@ from dogjax.eval.predictions import read_predictions
 from dogjax.files import read_json
 from dogjax.train.evaluation import evaluate_workdir
 from dogjax.train.experiment import build_experiment
-from dogjax.train.workdir import Workdir
+from dogjax.train.workdir import LOCK, Workdir
 from tests.train.runs import epochs_done, outcome, result
 
 
@@ -37,7 +37,7 @@ def test_two_runs_are_equal_to_the_bit(setup, finished, tmp_path):
 
 
 def test_every_file_of_the_design_is_written(finished):
-    names = {each.name for each in finished.iterdir()} - {".lock"}
+    names = {each.name for each in finished.iterdir()} - {LOCK}
     assert names == {
         *("checkpoints", "config.json", "dataset.json", "environment.json", "evaluation.json", "metrics.jsonl"),
         *("predictions", "progress.jsonl", "result.json", "split.json", "tensorboard"),
@@ -203,6 +203,17 @@ def test_max_minutes_stops_and_the_same_command_goes_on(setup, finished, tmp_pat
 def test_only_one_process_works_in_a_folder(setup, copied):
     with Workdir(copied).locked(), pytest.raises(UserError, match="another process is at work"):
         setup.train(copied)
+
+
+def test_what_a_killed_process_left_half_written_is_cleared_and_a_cache_in_the_folder_is_not(setup, copied):
+    before = outcome(copied)
+    (copied / ".metrics.jsonl.x.tmp").write_text("{")
+    (copied / "predictions/.epoch_0001.npz.x.tmp").write_bytes(b"")
+    (copied / "cache/frames/.other.x.tmp").mkdir(parents=True)
+    setup.train(copied)
+    assert outcome(copied) == before
+    left = {each.relative_to(copied).as_posix() for each in copied.rglob(".*.tmp")}
+    assert left == {"cache/frames/.other.x.tmp"}
 
 
 def test_a_folder_of_other_files_is_left_alone(setup, tmp_path):
