@@ -9,8 +9,10 @@ class UserError(Exception):
     """
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """A run that ends before it is finished, as it was asked to, with nothing lost.
+
+    Like KeyboardInterrupt it is no `Exception`: a library's `except Exception` must not swallow it.
 
     Its message says where it stopped; `exit_status` is what the shell is told.
     """
