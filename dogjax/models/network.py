@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from dogjax.config import ModelConfig
 from dogjax.errors import UserError
+from dogjax.models.ops import conv2d, max_pool
 
 POOL = 3
 POOL_STRIDE = 2
@@ -45,8 +46,16 @@ class Network(nn.Module):
         kernel_init = nn.initializers.glorot_uniform()
         x = images.astype(dtype)
         for width, kernel in zip(self.config.widths, self.config.kernels):
-            x = nn.Conv(width, (kernel, kernel), padding="VALID", kernel_init=kernel_init, dtype=dtype)(x)
-            x = nn.max_pool(nn.relu(x), (POOL, POOL), (POOL_STRIDE, POOL_STRIDE))
+            x = nn.Conv(
+                width,
+                (kernel, kernel),
+                padding="VALID",
+                kernel_init=kernel_init,
+                dtype=dtype,
+                conv_general_dilated=_convolve,
+            )(x)
+            # ReLU of the maximum is the maximum of ReLUs, with the same gradient, on a quarter of the pixels.
+            x = nn.relu(max_pool(x, POOL, POOL_STRIDE))
             x = self._norm(x, batch_statistics)
         x = x.mean(axis=(1, 2)) if self.config.head == "average" else x.reshape(x.shape[0], -1)
         for width in self.config.dense:
@@ -73,6 +82,11 @@ class Network(nn.Module):
                 return nn.GroupNorm(1, epsilon=EPSILON, dtype=dtype)(x)
             case _:
                 return x
+
+
+def _convolve(images: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding: str, **_: object) -> jax.Array:
+    """`conv2d` in the place of `lax.conv_general_dilated`, for a layer without padding or dilation."""
+    return conv2d(images, kernel, strides)
 
 
 def check_sizes(config: ModelConfig, image_size: int) -> None:

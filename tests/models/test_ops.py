@@ -1,0 +1,97 @@
+"""The fast operations mean what XLA's mean: values and gradients, in every shape, stride and type."""
+
+import hypothesis
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from jax import lax
+
+from dogjax.models.ops import conv2d, max_pool
+
+
+def xla_conv2d(images, kernel, strides):
+    return lax.conv_general_dilated(images, kernel, strides, "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def xla_max_pool(images, window, stride):
+    return lax.reduce_window(images, -jnp.inf, lax.max, (1, window, window, 1), (1, stride, stride, 1), "VALID")
+
+
+def values_and_gradients(function, *arrays):
+    """The result, and the gradients of its weighted sum with respect to every array."""
+    out, pull = jax.vjp(function, *arrays)
+    weights = np.random.default_rng(9).standard_normal(out.shape)
+    return out, *pull(jnp.asarray(weights, out.dtype))
+
+
+def assert_equal_to_rounding(ours, theirs, tolerance):
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.dtype == other.dtype
+        mine, other = np.asarray(mine, np.float64), np.asarray(other, np.float64)
+        np.testing.assert_allclose(mine, other, rtol=0, atol=tolerance * max(1.0, np.abs(other).max()))
+
+
+@st.composite
+def convolutions(draw):
+    kernel = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    sides = [size + draw(st.integers(0, 14)) for size in kernel]
+    strides = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    return draw(st.integers(1, 3)), sides, kernel, draw(st.integers(1, 6)), draw(st.integers(1, 20)), strides
+
+
+# A sum of some hundred products, rounded in another order.
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-13), ("float32", 1e-5), ("bfloat16", 2e-2)])
+@hypothesis.given(case=convolutions())
+@hypothesis.settings(max_examples=8)
+def test_convolution_equals_xla_s_with_both_gradients(dtype, tolerance, case):
+    batch, sides, size, inputs, outputs, strides = case
+    with jax.enable_x64(True):
+        generator = np.random.default_rng(0)
+        images = jnp.asarray(generator.standard_normal((batch, *sides, inputs)), dtype)
+        kernel = jnp.asarray(generator.standard_normal((*size, inputs, outputs)), dtype)
+        ours = values_and_gradients(lambda x, k: conv2d(x, k, strides), images, kernel)
+        theirs = values_and_gradients(lambda x, k: xla_conv2d(x, k, strides), images, kernel)
+        assert_equal_to_rounding(ours, theirs, tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-14), ("float32", 1e-6), ("bfloat16", 2e-2)])
+@pytest.mark.parametrize("levels", [3, 1000])  # three levels: nearly every window has ties
+@hypothesis.given(
+    batch=st.integers(1, 3),
+    window=st.integers(1, 4),
+    stride=st.integers(1, 4),
+    more=st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    channels=st.integers(1, 5),
+)
+@hypothesis.settings(max_examples=8)
+def test_pooling_equals_xla_s_and_ties_go_to_the_first(dtype, tolerance, levels, batch, window, stride, more, channels):
+    with jax.enable_x64(True):
+        shape = (batch, window + more[0], window + more[1], channels)
+        images = jnp.asarray(np.random.default_rng(1).integers(-levels, levels, shape), dtype)
+        ours = values_and_gradients(lambda x: max_pool(x, window, stride), images)
+        theirs = values_and_gradients(lambda x: xla_max_pool(x, window, stride), images)
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        assert_equal_to_rounding(ours, theirs, tolerance)
+
+
+def test_pooling_passes_on_what_is_not_a_number():
+    images = jnp.zeros((1, 5, 5, 1)).at[0, 1, 1, 0].set(jnp.nan)
+    np.testing.assert_array_equal(max_pool(images, 3, 2), xla_max_pool(images, 3, 2))
+
+
+def test_under_vmap_each_network_has_its_own_kernel():
+    generator = np.random.default_rng(2)
+    images = jnp.asarray(generator.standard_normal((3, 2, 16, 16, 3)), jnp.float32)
+    kernels = jnp.asarray(generator.standard_normal((3, 5, 5, 3, 8)), jnp.float32)
+
+    def pooled(pool, convolve, x, k):
+        return pool(convolve(x, k, (1, 1)), 3, 2)
+
+    ours = values_and_gradients(jax.vmap(lambda x, k: pooled(max_pool, conv2d, x, k)), images, kernels)
+    for replica in range(3):
+        weights = np.random.default_rng(9).standard_normal(ours[0].shape)[replica]
+        out, pull = jax.vjp(lambda x, k: pooled(xla_max_pool, xla_conv2d, x, k), images[replica], kernels[replica])
+        theirs = out, *pull(jnp.asarray(weights, out.dtype))
+        assert_equal_to_rounding([each[replica] for each in ours], theirs, 1e-5)
