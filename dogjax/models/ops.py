@@ -15,7 +15,6 @@ Accelerators keep XLA's own.
 """
 
 import functools
-import itertools
 import math
 
 import jax
@@ -113,7 +112,9 @@ class _Blocks:
         self.sides = [(side - size) // stride + 1 for side, size, stride in zip(sides, self.kernel, strides)]
         wide_enough = math.ceil(math.sqrt(COLUMNS / self.outputs))
         long_enough = math.ceil(RUN / self.inputs)
-        self.block = [min(max(wide_enough, long_enough), side) for side in self.sides]
+        # A block larger than the kernel would multiply by more zeros than it gains.
+        wanted = max(wide_enough, long_enough)
+        self.block = [min(wanted, size, side) for size, side in zip(self.kernel, self.sides)]
         self.counts = [-(-side // block) for side, block in zip(self.sides, self.block)]
         self.moves = [block * stride for block, stride in zip(self.block, strides)]
         self.patch = [(block - 1) * stride + size for block, stride, size in zip(self.block, strides, self.kernel)]
@@ -138,13 +139,17 @@ class _Blocks:
 
     def toeplitz(self, kernel: jax.Array) -> jax.Array:
         """The kernel at each pixel of a block: `[patch height * patch width * in, block pixels * out]`."""
-        columns = []
-        for pixel in itertools.product(*(range(block) for block in self.block)):
-            before = [place * stride for place, stride in zip(pixel, self.strides)]
-            after = [patch - size - first for patch, size, first in zip(self.patch, self.kernel, before)]
-            edges = [(first, last, 0) for first, last in zip(before, after)]
-            columns.append(lax.pad(kernel, jnp.zeros((), kernel.dtype), (*edges, (0, 0, 0), (0, 0, 0))))
-        return jnp.stack(columns, 3).reshape(-1, len(columns) * self.outputs)
+        # One axis at a time, so that b + b copies are written down, not b * b.
+        wide = jnp.stack([self._moved(kernel, 1, pixel) for pixel in range(self.block[1])], 3)
+        whole = jnp.stack([self._moved(wide, 0, pixel) for pixel in range(self.block[0])], 3)
+        return whole.reshape(-1, self.block[0] * self.block[1] * self.outputs)
+
+    def _moved(self, kernel: jax.Array, axis: int, pixel: int) -> jax.Array:
+        """The kernel within a patch, where it lies for one row or column of the block."""
+        edges = [(0, 0, 0)] * kernel.ndim
+        before = pixel * self.strides[axis]
+        edges[axis] = (before, self.patch[axis] - self.kernel[axis] - before, 0)
+        return lax.pad(kernel, jnp.zeros((), kernel.dtype), edges)
 
     def join(self, rows: jax.Array) -> jax.Array:
         """Rows of blocks as images: `[batch, height, width, out]`."""
