@@ -100,3 +100,11 @@ def test_under_vmap_each_network_has_its_own_kernel():
         out, pull = jax.vjp(lambda x, k: pooled(xla_max_pool, xla_conv2d, x, k), images[replica], kernels[replica])
         theirs = out, *pull(jnp.asarray(weights, out.dtype))
         assert_equal_to_rounding([each[replica] for each in ours], theirs, 1e-5)
+
+
+def test_accelerators_keep_xla_s_own(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    images, kernel = jnp.zeros((1, 9, 9, 3)), jnp.zeros((3, 3, 3, 4))
+    assert "conv_general_dilated" in str(jax.make_jaxpr(conv2d)(images, kernel))
+    assert "reduce_window_max" in str(jax.make_jaxpr(lambda x: max_pool(x, 3, 2))(images))
+    assert jax.grad(lambda x: max_pool(x, 3, 2).sum())(images).sum() == 4 * 4 * 3
