@@ -1,12 +1,18 @@
 """Convolution and max-pooling that mean what XLA's mean, and are faster on a CPU.
 
-A convolution is a matrix product with one row an output pixel and one column an output channel. Sixteen or
-thirty-two columns starve a core that multiplies and adds eight or sixteen numbers at once. Here a row is a
-block of b x b output pixels: its patch of the image times a block-Toeplitz matrix, which holds the kernel
-once for each pixel of the block, moved there, and zeros. That multiplies by more numbers, (b - 1 + k)^2
-instead of k^2 a pixel, at a higher rate, and copies each pixel into fewer patches. The kernel's gradient, where
-XLA loses most, is the product of the same patches and the gradient's blocks. XLA's gradient of the
-images is the faster one, and is used.
+A convolution is a matrix product with one row an output pixel and one column an output channel: sixteen or
+thirty-two columns, which starve a core that multiplies and adds eight or sixteen numbers at once, and a
+kernel of 11 x 11 asks for 121 products a pixel and a channel. Here
+
+- along the width the discrete Fourier transform turns the convolution into one product for each frequency
+  (Mathieu, Henaff & LeCun, arXiv:1312.5851, do so along both axes, which leaves products too small to be fast);
+- along the height a row of the product is a block of b output rows: its patch of the image times a
+  block-Toeplitz matrix, which holds the kernel once for each row of the block, moved there, and zeros. That
+  multiplies by (k + b - 1) / k times as many numbers and makes b times as many columns.
+
+The transforms are short, so they are products with the matrix of sines and cosines, which leaves out what a
+stride skips. Everything is linear, and JAX's own derivatives of it are again such products; under `vmap` they
+are batched products, where XLA's convolution becomes a slow grouped one.
 
 XLA's gradient of a max-pool searches each window again (select-and-scatter). Here a window is pooled along
 its rows, then along its columns, and each pass remembers which entry won.
@@ -19,14 +25,13 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 Pair = tuple[int, int]
 
 # A matrix product reaches its rate from about this many columns on.
-COLUMNS = 128
-# Patches are copied in runs of a block's width; shorter runs than this many numbers cost more than the product.
-RUN = 24
+COLUMNS = 192
 
 
 def conv2d(images: jax.Array, kernel: jax.Array, strides: Pair = (1, 1)) -> jax.Array:
@@ -38,12 +43,16 @@ def conv2d(images: jax.Array, kernel: jax.Array, strides: Pair = (1, 1)) -> jax.
       strides: vertical and horizontal.
 
     Returns:
-      `[batch, (height - kernel height) // stride + 1, ..., out]`, of the same type. On a CPU sums are
-      taken in another order than XLA's.
+      `[batch, (height - kernel height) // stride + 1, ..., out]`, of the same type. On a CPU
+      other sums are rounded than XLA's.
     """
     if jax.default_backend() == "cpu":
-        return _conv2d(images, kernel, strides)
-    return _xla_conv2d(images, kernel, strides)
+        # Waves of fewer than 24 bits would cost a half-precision convolution digits that XLA's keeps.
+        dtype = jnp.promote_types(images.dtype, jnp.float32)
+        spectrum = _Spectrum(images.shape, kernel.shape, strides, dtype)
+        patches, toeplitz = spectrum.patches(images.astype(dtype)), spectrum.toeplitz(kernel.astype(dtype))
+        return spectrum.join(patches @ toeplitz).astype(images.dtype)
+    return lax.conv_general_dilated(images, kernel, strides, "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def max_pool(images: jax.Array, window: int, stride: int) -> jax.Array:
@@ -63,99 +72,74 @@ def max_pool(images: jax.Array, window: int, stride: int) -> jax.Array:
     return lax.reduce_window(images, -math.inf, lax.max, (1, window, window, 1), (1, stride, stride, 1), "VALID")
 
 
-def _xla_conv2d(images: jax.Array, kernel: jax.Array, strides: Pair) -> jax.Array:
-    return lax.conv_general_dilated(images, kernel, strides, "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+class _Spectrum:
+    """The products, one a frequency, that one convolution comes to.
 
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _conv2d(images: jax.Array, kernel: jax.Array, strides: Pair) -> jax.Array:
-    blocks = _Blocks(images.shape, kernel.shape, strides)
-    return blocks.join(blocks.patches(images) @ blocks.toeplitz(kernel))
-
-
-def _conv2d_forward(images: jax.Array, kernel: jax.Array, strides: Pair):
-    return _conv2d(images, kernel, strides), (images, kernel)
-
-
-def _conv2d_backward(strides: Pair, saved: tuple[jax.Array, jax.Array], gradient: jax.Array):
-    images, kernel = saved
-    blocks = _Blocks(images.shape, kernel.shape, strides)
-    matrix = lax.dot_general(blocks.patches(images), blocks.divide(gradient), (((0,), (0,)), ((), ())))
-    (for_kernel,) = jax.linear_transpose(blocks.toeplitz, kernel)(matrix)
-    (for_images,) = jax.linear_transpose(lambda images: _xla_conv2d(images, kernel, strides), images)(gradient)
-    return for_images, for_kernel
-
-
-_conv2d.defvjp(_conv2d_forward, _conv2d_backward)
-
-
-class _Blocks:
-    """The blocks that the outputs of one convolution are divided into; those at the end may stick out.
+    Arrays of frequencies have two parts, real and imaginary, as an axis of their own.
 
     Args:
       images: shape `[batch, height, width, in]`; likewise `kernel`, `[kernel height, kernel width, in, out]`.
       strides: vertical and horizontal.
+      dtype: of the transforms.
     """
 
-    def __init__(self, images: tuple[int, ...], kernel: tuple[int, ...], strides: Pair) -> None:
-        self.batch, *sides, self.inputs = images
-        *self.kernel, _, self.outputs = kernel
-        self.strides = strides
-        self.sides = [(side - size) // stride + 1 for side, size, stride in zip(sides, self.kernel, strides)]
-        wide_enough = math.ceil(math.sqrt(COLUMNS / self.outputs))
-        long_enough = math.ceil(RUN / self.inputs)
+    def __init__(self, images: tuple[int, ...], kernel: tuple[int, ...], strides: Pair, dtype: jnp.dtype) -> None:
+        self.batch, self.height, width, self.inputs = images
+        self.size, across, _, self.outputs = kernel
+        self.stride, stride_across = strides
+        self.rows = (self.height - self.size) // self.stride + 1
         # A block larger than the kernel would multiply by more zeros than it gains.
-        wanted = max(wide_enough, long_enough)
-        self.block = [min(wanted, size, side) for size, side in zip(self.kernel, self.sides)]
-        self.counts = [-(-side // block) for side, block in zip(self.sides, self.block)]
-        self.moves = [block * stride for block, stride in zip(self.block, strides)]
-        self.patch = [(block - 1) * stride + size for block, stride, size in zip(self.block, strides, self.kernel)]
+        self.block = min(math.ceil(COLUMNS / (2 * self.outputs)), self.size, self.rows)
+        self.blocks = -(-self.rows // self.block)
+        self.patch = (self.block - 1) * self.stride + self.size
+        self.frequencies = width // 2 + 1
+        columns = np.arange(0, width - across + 1, stride_across)
+        wave = 2 * np.pi / width * np.arange(self.frequencies)[:, None]
+        # The frequencies that are left out mirror these, except the mean's and, of an even width, the last's.
+        twice = 1 + (np.arange(self.frequencies) * 2 % width > 0)[:, None]
+        self.forward = _waves(wave * np.arange(width), -1).astype(dtype)
+        self.conjugate = _waves(wave * np.arange(across), 1).astype(dtype)
+        self.inverse = (_waves(wave * columns, -1) * (twice / width)[:, None]).astype(dtype)
 
     def patches(self, images: jax.Array) -> jax.Array:
-        """What each block reads: `[batch * blocks, patch height * patch width * in]`.
+        """What each block of rows reads: `[frequencies, batch * blocks, patch height * parts * in]`.
 
-        A patch is a few neighbouring tiles of the image, the last one cut; tiles are copied in long runs.
+        A patch is a few neighbouring tiles of rows, the last one cut; tiles are copied in long runs.
         """
-        (down, across), (move_down, move_across) = self.counts, self.moves
-        tiles_down, tiles_across = (-(-patch // move) for patch, move in zip(self.patch, self.moves))
-        height, width = (down + tiles_down - 1) * move_down, (across + tiles_across - 1) * move_across
-        ends = ((0, 0, 0), (0, height - images.shape[1], 0), (0, width - images.shape[2], 0), (0, 0, 0))
-        rows = lax.pad(images, jnp.zeros((), images.dtype), ends)
-        rows = rows.reshape(self.batch, height, -1, move_across * self.inputs)
-        rest = [min(move_across, self.patch[1] - tile * move_across) * self.inputs for tile in range(tiles_across)]
-        rows = jnp.concatenate([rows[:, :, tile : tile + across, :n] for tile, n in enumerate(rest)], -1)
-        tiles = rows.reshape(self.batch, -1, move_down, across, rows.shape[-1]).swapaxes(2, 3)
-        rest = [min(move_down, self.patch[0] - tile * move_down) for tile in range(tiles_down)]
-        tiles = jnp.concatenate([tiles[:, tile : tile + down, :, :n] for tile, n in enumerate(rest)], 3)
-        return tiles.reshape(self.batch * down * across, -1)
+        move = self.block * self.stride
+        tiles = -(-self.patch // move)
+        end = (self.blocks + tiles - 1) * move - self.height
+        images = lax.pad(images, jnp.zeros((), images.dtype), ((0, 0, 0), (0, end, 0), (0, 0, 0), (0, 0, 0)))
+        rows = jnp.einsum("fpw,bhwi->fbhpi", self.forward, images)
+        rows = rows.reshape(self.frequencies, self.batch, -1, move * 2 * self.inputs)
+        runs = [min(move, self.patch - tile * move) * 2 * self.inputs for tile in range(tiles)]
+        cut = [rows[:, :, tile : tile + self.blocks, :run] for tile, run in enumerate(runs)]
+        return jnp.concatenate(cut, -1).reshape(self.frequencies, self.batch * self.blocks, -1)
 
     def toeplitz(self, kernel: jax.Array) -> jax.Array:
-        """The kernel at each pixel of a block: `[patch height * patch width * in, block pixels * out]`."""
-        # One axis at a time, so that b + b copies are written down, not b * b.
-        wide = jnp.stack([self._moved(kernel, 1, pixel) for pixel in range(self.block[1])], 3)
-        whole = jnp.stack([self._moved(wide, 0, pixel) for pixel in range(self.block[0])], 3)
-        return whole.reshape(-1, self.block[0] * self.block[1] * self.outputs)
+        """The kernel at each row of a block: `[frequencies, patch height * parts * in, parts * block * out]`."""
+        real, imaginary = jnp.moveaxis(jnp.einsum("fpw,hwio->fphio", self.conjugate, kernel), 1, 0)
+        # The product of two complex numbers, as that of a row and a matrix.
+        rotation = jnp.stack([jnp.stack([real, -imaginary], 2), jnp.stack([imaginary, real], 2)], 4)
+        copies = [self._moved(rotation, row * self.stride) for row in range(self.block)]
+        return jnp.stack(copies, 5).reshape(self.frequencies, -1, 2 * self.block * self.outputs)
 
-    def _moved(self, kernel: jax.Array, axis: int, pixel: int) -> jax.Array:
-        """The kernel within a patch, where it lies for one row or column of the block."""
-        edges = [(0, 0, 0)] * kernel.ndim
-        before = pixel * self.strides[axis]
-        edges[axis] = (before, self.patch[axis] - self.kernel[axis] - before, 0)
-        return lax.pad(kernel, jnp.zeros((), kernel.dtype), edges)
+    def _moved(self, rotation: jax.Array, before: int) -> jax.Array:
+        """The kernel within a patch, `before` rows from its top."""
+        edges = [(0, 0, 0)] * rotation.ndim
+        edges[1] = (before, self.patch - self.size - before, 0)
+        return lax.pad(rotation, jnp.zeros((), rotation.dtype), edges)
 
-    def join(self, rows: jax.Array) -> jax.Array:
-        """Rows of blocks as images: `[batch, height, width, out]`."""
-        rows = rows.reshape(self.batch, *self.counts, *self.block, self.outputs).transpose(0, 1, 3, 2, 4, 5)
-        height, width = (count * block for count, block in zip(self.counts, self.block))
-        return rows.reshape(self.batch, height, width, self.outputs)[:, : self.sides[0], : self.sides[1]]
+    def join(self, products: jax.Array) -> jax.Array:
+        """The products as images: `[batch, height, width, out]`."""
+        parts = products.reshape(self.frequencies, self.batch, self.blocks, 2, self.block, self.outputs)
+        images = jnp.einsum("fpw,fbnpho->bnhwo", self.inverse, parts)
+        return images.reshape(self.batch, -1, *images.shape[3:])[:, : self.rows]
 
-    def divide(self, images: jax.Array) -> jax.Array:
-        """The reverse of `join`, with zeros where blocks stick out."""
-        (down, across), (height, width) = self.counts, self.block
-        ends = [(0, count * block - side, 0) for count, block, side in zip(self.counts, self.block, self.sides)]
-        images = lax.pad(images, jnp.zeros((), images.dtype), ((0, 0, 0), *ends, (0, 0, 0)))
-        images = images.reshape(self.batch, down, height, across, width, self.outputs).swapaxes(2, 3)
-        return images.reshape(self.batch * down * across, -1)
+
+def _waves(angles: np.ndarray, sign: int) -> np.ndarray:
+    """Real and imaginary part of a unit wave: `[frequencies, 2, places]`."""
+    return np.stack([np.cos(angles), sign * np.sin(angles)], 1)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))

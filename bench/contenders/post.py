@@ -1,0 +1,33 @@
+"""The post's network and its batches, the same for every contender."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+WIDTHS, KERNELS, DENSE, DROPOUT = (16, 32, 32), (11, 5, 3), (512, 256), 0.3
+POOL, POOL_STRIDE, EPSILON, NORM_MOMENTUM = 3, 2, 1e-3, 0.99
+CLASSES, BATCH, LEARNING_RATE = 3, 64, 0.004
+# Steps of one lap: enough that starting and waiting for the device do not count.
+STEPS = 4
+
+
+def batch(size: int, replicas: tuple[int, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
+    """Raw images float32 `[*replicas, batch, size, size, 3]` and labels int32."""
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (*replicas, BATCH, size, size, 3)).astype(np.float32)
+    return images, generator.integers(0, CLASSES, (*replicas, BATCH)).astype(np.int32)
+
+
+def lap_of(step: Callable[[], object], wait: Callable[[], object]) -> Callable[[], float]:
+    """A lap of some steps, after two that compile and warm up; seconds a step."""
+
+    def lap(steps: int = STEPS) -> float:
+        started = time.perf_counter()
+        for _ in range(steps):
+            step()
+        wait()
+        return (time.perf_counter() - started) / steps
+
+    lap(2)
+    return lap
