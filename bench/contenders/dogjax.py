@@ -9,11 +9,13 @@ from bench.contenders import post
 from dogjax.config import ModelConfig, OptimConfig
 from dogjax.models.network import Network
 from dogjax.prng import Streams
+from dogjax.train.allocator import keep_freed_memory
 from dogjax.train.state import create_state
 from dogjax.train.step import make_train_step
 
 
 def train_step(size: int) -> Callable[[], float]:
+    keep_freed_memory()
     config = ModelConfig(widths=post.WIDTHS, kernels=post.KERNELS, dense=post.DENSE, dropout=post.DROPOUT)
     network, optimizer = Network(config, post.CLASSES), optax.sgd(post.LEARNING_RATE)
     state = create_state(network, optimizer, size, Streams(0), average=False, poke=False)
