@@ -148,16 +148,18 @@ def _pool_axis(images: jax.Array, axis: int, window: int, stride: int) -> jax.Ar
 
 
 def _pool_axis_forward(images: jax.Array, axis: int, window: int, stride: int):
-    count = (images.shape[axis] - window) // stride + 1
-    entries = [
-        lax.slice_in_dim(images, place, place + (count - 1) * stride + 1, stride, axis) for place in range(window)
-    ]
-    largest, winner = entries[0], jnp.zeros(entries[0].shape, jnp.int8)
+    sizes, strides = [1] * 4, [1] * 4
+    sizes[axis], strides[axis] = window, stride
+    # XLA reduces a window once; a chain of maxima it would repeat within every operation that reads the result.
+    pooled = lax.reduce_window(images, -math.inf, lax.max, sizes, strides, "VALID")
+    reach = (pooled.shape[axis] - 1) * stride + 1
+    entries = [lax.slice_in_dim(images, place, place + reach, stride, axis) for place in range(window)]
+    largest, winner = entries[0], jnp.zeros(pooled.shape, jnp.int8)
     for place, entry in enumerate(entries[1:], 1):
         winner = jnp.where(entry > largest, jnp.int8(place), winner)
         largest = jnp.maximum(largest, entry)
     # An array of no pixels tells the backward pass the length of the axis, which the result does not.
-    return largest, (winner, lax.slice_in_dim(images, 0, 0, axis=3))
+    return pooled, (winner, lax.slice_in_dim(images, 0, 0, axis=3))
 
 
 def _pool_axis_backward(axis: int, window: int, stride: int, saved: tuple[jax.Array, jax.Array], gradient: jax.Array):
