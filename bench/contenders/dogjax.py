@@ -10,21 +10,45 @@ from dogjax.config import ModelConfig, OptimConfig
 from dogjax.models.network import Network
 from dogjax.prng import Streams
 from dogjax.train.allocator import keep_freed_memory
-from dogjax.train.state import create_state
-from dogjax.train.step import make_train_step
+from dogjax.train.replicas import Replicas
+from dogjax.train.state import TrainState, create_state
+from dogjax.train.step import Step, make_train_step
 
 
 def train_step(size: int) -> Callable[[], float]:
-    keep_freed_memory()
-    config = ModelConfig(widths=post.WIDTHS, kernels=post.KERNELS, dense=post.DENSE, dropout=post.DROPOUT)
-    network, optimizer = Network(config, post.CLASSES), optax.sgd(post.LEARNING_RATE)
-    state = create_state(network, optimizer, size, Streams(0), average=False, poke=False)
-    step = jax.jit(make_train_step(network, optimizer, OptimConfig()), donate_argnums=0)
-    images, labels = (jax.device_put(array) for array in post.batch(size))
+    """Seconds of a step of one run."""
+    step, state = _step_and_state(size, seed=0)
+    compiled = jax.jit(step, donate_argnums=0)
+    images, labels = map(jax.device_put, post.batch(size))
     key = jax.random.key(0)
 
     def one() -> None:
         nonlocal state
-        state, _ = step(state, images, labels, key)
+        state, _ = compiled(state, images, labels, key)
 
     return post.lap_of(one, lambda: jax.block_until_ready(state))
+
+
+def replicas(size: int, count: int) -> Callable[[], float]:
+    """Seconds of a step of `count` runs trained side by side, divided by their number."""
+    step, _ = _step_and_state(size, seed=0)
+    together = Replicas(step, count)
+    states = [_step_and_state(size, seed)[1] for seed in range(count)]
+    images, labels = post.batch(size, (count,))
+    images, labels = list(map(jax.device_put, images)), list(map(jax.device_put, labels))
+    keys = [jax.random.key(seed) for seed in range(count)]
+
+    def one() -> None:
+        nonlocal states
+        states, _ = together.step(states, images, labels, keys)
+
+    lap = post.lap_of(one, lambda: jax.block_until_ready(states))
+    return lambda: lap() / count
+
+
+def _step_and_state(size: int, seed: int) -> tuple[Step, TrainState]:
+    keep_freed_memory()
+    config = ModelConfig(widths=post.WIDTHS, kernels=post.KERNELS, dense=post.DENSE, dropout=post.DROPOUT)
+    network, optimizer = Network(config, post.CLASSES), optax.sgd(post.LEARNING_RATE)
+    state = create_state(network, optimizer, size, Streams(seed), average=False, poke=False)
+    return make_train_step(network, optimizer, OptimConfig()), state

@@ -1,0 +1,69 @@
+"""Replicas trained side by side are the runs trained alone."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from dogjax.config import ModelConfig, OptimConfig
+from dogjax.models.network import Network
+from dogjax.prng import Streams
+from dogjax.train.replicas import Replicas
+from dogjax.train.state import create_state, state_sha256
+from dogjax.train.step import make_train_step
+
+SIDE, COUNT, STEPS = 16, 3, 4
+
+
+@pytest.fixture(scope="module")
+def run():
+    """A step, and what makes a replica's state, batches and key."""
+    config = ModelConfig(widths=(4, 6), kernels=(3, 3), dense=(8,), dropout=0.2)
+    network, optimizer = Network(config, 3), optax.sgd(0.01)
+
+    def make(seed):
+        state = create_state(network, optimizer, SIDE, Streams(seed), average=False, poke=False)
+        generator = np.random.default_rng(seed)
+        images = jnp.asarray(generator.random((STEPS, 8, SIDE, SIDE, 3)), jnp.float32)
+        labels = jnp.asarray(generator.integers(0, 3, (STEPS, 8)), jnp.int32)
+        return state, images, labels, jax.random.key(seed)
+
+    return make_train_step(network, optimizer, OptimConfig()), make
+
+
+def train_alone(run, seed):
+    step, make = run
+    state, images, labels, key = make(seed)
+    compiled = jax.jit(step)
+    for number in range(STEPS):
+        state, loss = compiled(state, images[number], labels[number], key)
+    return state, loss
+
+
+def train_together(run, **options):
+    step, make = run
+    states, images, labels, keys = zip(*map(make, range(COUNT)))
+    replicas = Replicas(step, COUNT, **options)
+    for number in range(STEPS):
+        batches = [each[number] for each in images], [each[number] for each in labels]
+        states, losses = replicas.step(list(states), *batches, list(keys))
+    replicas.close()
+    return states, losses
+
+
+def test_replicas_on_a_cpu_have_the_bits_of_runs_trained_alone(run):
+    states, _ = train_together(run)
+    digests = [state_sha256(state) for state in states]
+    assert digests == [state_sha256(train_alone(run, seed)[0]) for seed in range(COUNT)]
+    assert len(set(digests)) == COUNT
+
+
+def test_vmapped_replicas_are_the_runs_up_to_rounding(run):
+    states, losses = train_together(run, vmapped=True)
+    for seed in range(COUNT):
+        alone, loss = train_alone(run, seed)
+        assert float(losses[seed]) == pytest.approx(float(loss), rel=1e-4)
+        for mine, other in zip(jax.tree.leaves(states[seed].params), jax.tree.leaves(alone.params), strict=True):
+            # Sums of some hundred products, rounded in another order, over four steps.
+            np.testing.assert_allclose(mine, other, rtol=0, atol=1e-4)
