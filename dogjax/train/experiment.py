@@ -11,12 +11,13 @@ import optax
 from dogjax.config import Config
 from dogjax.data.frames import FrameTable, load_frames, open_images
 from dogjax.data.pipeline import Pipeline, make_pipeline
-from dogjax.data.prepare import Prepared, prepare
+from dogjax.data.prepare import Prepared, cache_folder, prepare
 from dogjax.data.splits import Split, split_frames
 from dogjax.eval.logits import Predict, collect_logits, make_predict
 from dogjax.models.network import Network, check_sizes
 from dogjax.prng import Streams
 from dogjax.train import precise_bn
+from dogjax.train.compile_cache import keep_compiled_programs
 from dogjax.train.devices import Devices
 from dogjax.train.optimizer import make_optimizer
 from dogjax.train.state import TrainState, Variables, create_state
@@ -83,6 +84,7 @@ def build_experiment(config: Config) -> Experiment:
       UserError: the data, the split or the sizes do not allow the run.
     """
     check_sizes(config.model, config.data.image_size)
+    keep_compiled_programs(cache_folder(config.data))
     streams = Streams(config.seed, dataclasses.asdict(config.seeds))
     prepared = prepare(config.data)
     table = load_frames(prepared.folder, config.data.merge_labels)

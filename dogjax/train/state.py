@@ -56,8 +56,8 @@ def create_state(
     poke: bool,
 ) -> TrainState:
     """The state at step 0. Parameters come from stream `init`; `poke` moves one of them by one ulp."""
-    images = jnp.zeros((1, image_size, image_size, 3))
-    variables = network.init(streams.key("init"), images, dropout=False, batch_statistics=False)
+    # Compiled as one: alone, every operation of a forward pass that nobody needs would be compiled and run.
+    variables = jax.jit(lambda key: _initial_variables(network, image_size, key))(streams.key("init"))
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
     if poke:
         params = poke_parameter(params, streams.numpy("poke"))
@@ -70,6 +70,11 @@ def create_state(
         average=jax.tree.map(jnp.copy, {"params": params, "batch_stats": batch_stats}) if average else None,
         sums=zero_sums(),
     )
+
+
+def _initial_variables(network: Network, image_size: int, key: jax.Array) -> Variables:
+    images = jnp.zeros((1, image_size, image_size, 3))
+    return network.init(key, images, dropout=False, batch_statistics=False)
 
 
 def zero_sums() -> dict[str, jax.Array]:
