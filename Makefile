@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
 
-.PHONY: demo test check
+.PHONY: demo test check bench
 
 # The stamp is older than the pins whenever they change, and the environment is brought up to date.
 .venv/installed: requirements.txt
@@ -18,6 +18,14 @@ demo: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+# Everything, beside its peers, or one measure: make bench MEASURE=train_step_64.
+bench: .venv/installed-bench
+	$(BIN)/python -m bench $(MEASURE)
+
+.venv/installed-bench: .venv/installed requirements-bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-bench.txt
+	touch $@
 
 check: .venv/installed
 	$(BIN)/ruff format --check .
