@@ -20,15 +20,15 @@ PAGE = FOLDER.parent / "docs" / "performance.md"
 def rows_of(measure: Measure) -> list[dict]:
     """Runs one race: a row a peer, or one row where there is none."""
     modes = [mode for modes in measure.peers.values() for mode in modes]
-    seconds = race(measure.name, [measure.ours, *modes], measure.rounds)
-    ours = seconds[measure.ours.name]
+    laps = race(measure.name, [measure.ours, *modes], measure.rounds)
+    ours = laps[measure.ours.name]
     row = {"measure": measure.name, "peer": None, "ratio": None, "interval": None}
     row |= {"ours": float(np.median(ours)), "theirs": None}
     if not measure.peers:
         return [row]
     rows = []
     for peer, modes in measure.peers.items():
-        theirs = min((seconds[mode.name] for mode in modes), key=np.median)
+        theirs = min((laps[mode.name] for mode in modes), key=np.median)
         ratio, interval = ratio_of_medians(theirs, ours)
         rows.append(row | {"peer": peer, "ratio": ratio, "interval": interval, "theirs": float(np.median(theirs))})
     return rows

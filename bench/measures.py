@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from bench.race import Contender
 
 TENSORFLOW = {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+# As launch.py sets them.
+OURS = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
 JAX = {"KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -74,8 +76,8 @@ MEASURES = [
         name="epoch_vs_compute",
         what="an epoch from end to end, 1,350 + 450 frames, against its steps and forward passes alone",
         unit="s",
-        ours=Contender("dogjax", "epochs", "end_to_end"),
-        peers={"compute": [Contender("compute alone", "epochs", "compute")]},
+        ours=Contender("dogjax", "epochs", "end_to_end", {}, OURS),
+        peers={"compute": [Contender("compute alone", "epochs", "compute", {}, OURS)]},
         wanted={"compute": 0.9},
         rounds=9,
     ),
@@ -83,7 +85,7 @@ MEASURES = [
         name="epoch_64",
         what="an epoch from end to end, 1,350 + 450 frames",
         unit="s",
-        ours=Contender("dogjax", "epochs", "end_to_end"),
+        ours=Contender("dogjax", "epochs", "end_to_end", {}, OURS),
         peers={
             "keras_tensorflow": [
                 Contender("Keras fit, ImageDataGenerator", "keras", "epoch", {"size": 64}, TENSORFLOW)
@@ -106,7 +108,7 @@ MEASURES = [
         name="memory_growth_mb",
         what="peak resident memory while drawing 500 training batches, 200,000 frames on disk against 2,000",
         unit="MB",
-        ours=Contender("dogjax", "memory", "growth", {"few": 2000, "many": 200_000}),
+        ours=Contender("dogjax", "memory", "growth", {"few": 2000, "many": 200_000}, OURS),
         peers={},
         wanted={"": 300.0},
         rounds=1,

@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 RESAMPLES = 2000
+SECONDS_TO_END = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,16 +44,21 @@ class _Runner:
         self._answer()
 
     def lap(self) -> float:
-        """Runs one lap; its seconds a unit."""
+        """Runs one lap; what it measured."""
         self.process.send_signal(signal.SIGCONT)
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         return self._answer()
 
     def close(self) -> None:
-        """Ends the process."""
-        self.process.kill()
-        self.process.communicate()
+        """Lets the process end, and clean up after itself."""
+        self.process.send_signal(signal.SIGCONT)
+        self.process.stdin.close()
+        try:
+            self.process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
     def _answer(self) -> Any:
         line = self.process.stdout.readline()
@@ -63,8 +69,8 @@ class _Runner:
 
 
 def race(title: str, contenders: Sequence[Contender], rounds: int) -> dict[str, np.ndarray]:
-    """Seconds a unit of every contender in every round; a round starts with another contender each time."""
-    seconds = {contender.name: np.zeros(rounds) for contender in contenders}
+    """What every contender's lap measured in every round; a round starts with another contender each time."""
+    laps = {contender.name: np.zeros(rounds) for contender in contenders}
     with contextlib.ExitStack() as stack, tqdm(total=rounds, desc=title, unit=" rounds") as bar:
         runners = []
         for contender in contenders:
@@ -75,9 +81,9 @@ def race(title: str, contenders: Sequence[Contender], rounds: int) -> dict[str, 
             first = number % len(runners)
             for runner in runners[first:] + runners[:first]:
                 bar.set_postfix_str(runner.name)
-                seconds[runner.name][number] = runner.lap()
+                laps[runner.name][number] = runner.lap()
             bar.update()
-    return seconds
+    return laps
 
 
 def ratio_of_medians(theirs: np.ndarray, ours: np.ndarray) -> tuple[float, tuple[float, float]]:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
+# Named so that a change of JAX's default cannot change a published run.
+PRNG = "threefry2x32"
 STREAMS = ("split", "init", "order", "augment", "dropout", "poke")
 
 
@@ -31,8 +33,7 @@ class Streams:
 
     def key(self, name: str, *counters: int | jax.Array) -> jax.Array:
         """The typed JAX key of stream `name` at `counters`. Counters may be traced."""
-        # Threefry is named so that a change of JAX's default cannot change a published run.
-        key = jax.random.key(self._roots[name], impl="threefry2x32")
+        key = jax.random.key(self._roots[name], impl=PRNG)
         for counter in (zlib.crc32(name.encode()), *counters):
             key = jax.random.fold_in(key, counter)
         return key

@@ -1,1 +1,1 @@
-"""Who runs in a race. A function here prepares, and returns a lap: a function that returns the seconds of one unit."""
+"""Who runs in a race. A function here prepares, and returns a lap: a function that measures one unit."""

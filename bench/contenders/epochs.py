@@ -1,7 +1,8 @@
 """An epoch of dogjax from end to end, and the device's work in it alone."""
 
-import itertools
+import atexit
 import pathlib
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from dogjax import config as config_lib
 from dogjax.interrupt import Interrupt
 from dogjax.train import precise_bn
 from dogjax.train.checkpoints import Checkpoints
-from dogjax.train.experiment import Experiment, build_experiment
+from dogjax.train.experiment import build_experiment
 from dogjax.train.loop import Run
 from dogjax.train.workdir import Workdir
 
@@ -30,8 +31,9 @@ def _config() -> config_lib.Config:
 def end_to_end() -> Callable[[], float]:
     """All that a run does in an epoch of 1,350 training and 450 validation frames, checkpoint included."""
     experiment = build_experiment(_config())
-    workdir = Workdir(pathlib.Path(tempfile.mkdtemp(prefix="dogjax-bench-")))
-    workdir.path.mkdir(exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="dogjax-bench-")
+    atexit.register(shutil.rmtree, folder)
+    workdir = Workdir(pathlib.Path(folder))
     run = Run(experiment, workdir, Checkpoints(workdir.path / "checkpoints", experiment.config.train.keep))
     run.begin()
     steps = run.steps_per_epoch * MOST
@@ -54,10 +56,6 @@ def compute() -> Callable[[], float]:
     train = list(devices.prefetch(pipeline.train_batches(0, pipeline.steps_per_epoch), ("image", "label")))
     validation = list(devices.prefetch(pipeline.validation_batches(0), ("image",)))
     clean = list(devices.prefetch(pipeline.clean_training_batches(precise_bn.FRAMES), ("image",)))
-    return _laps_of(experiment, train, validation, clean)
-
-
-def _laps_of(experiment: Experiment, train: list, validation: list, clean: list) -> Callable[[], float]:
     state, key = experiment.initial_state(), experiment.streams.key("dropout")
 
     def lap() -> float:
@@ -66,8 +64,7 @@ def _laps_of(experiment: Experiment, train: list, validation: list, clean: list)
         for batch in train:
             state, _ = experiment.train_step(state, batch["image"], batch["label"], key)
         statistics = [experiment.batch_statistics(state.evaluated, batch["image"]) for batch in clean]
-        # Once with the running statistics, once with the measured ones.
-        passes = itertools.chain(validation, validation)
+        passes = validation * 2  # once with the running statistics, once with the measured ones
         jax.block_until_ready([experiment.predict(state.evaluated, batch["image"]) for batch in passes])
         jax.block_until_ready((state, statistics))
         return time.perf_counter() - started

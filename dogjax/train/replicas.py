@@ -6,12 +6,13 @@ its own: while one replica is in an operation too small to share, another uses t
 that changes an operation, so on a CPU a replica's bits are those of the run trained alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
 
+from dogjax.prng import PRNG
 from dogjax.train.state import TrainState
 from dogjax.train.step import Step
 
@@ -30,10 +31,9 @@ class Replicas:
     def __init__(self, step: Step, count: int, *, vmapped: bool | None = None) -> None:
         if vmapped is None:
             vmapped = jax.default_backend() != "cpu"
-        self.count = count
-        self._alone = jax.jit(step, donate_argnums=0)
-        self._vmapped = jax.jit(lambda *arguments: _vmapped(step, *arguments), donate_argnums=0) if vmapped else None
-        self._threads = ThreadPoolExecutor(count, "replica")
+        self._vmapped = vmapped
+        self._compiled = jax.jit(_vmapped(step) if vmapped else step, donate_argnums=0)
+        self._threads = ThreadPoolExecutor(count, "replica")  # none starts before it has work
 
     def step(
         self,
@@ -50,28 +50,30 @@ class Replicas:
           labels: likewise, `[batch]`.
           keys: each replica's dropout key.
         """
-        if self._vmapped is not None:
-            return self._vmapped(states, images, labels, keys)
+        if self._vmapped:
+            return self._compiled(states, images, labels, keys)
         results = list(self._threads.map(self._one, states, images, labels, keys))
         return [state for state, _ in results], [loss for _, loss in results]
 
     def _one(self, *arguments) -> tuple[TrainState, jax.Array]:
-        return jax.block_until_ready(self._alone(*arguments))
+        return jax.block_until_ready(self._compiled(*arguments))
 
     def close(self) -> None:
         """Ends the threads."""
         self._threads.shutdown()
 
 
-def _vmapped(step: Step, *arguments: Sequence) -> Results:
-    """All replicas as one step on stacked arrays; stacking and taking apart happen on the device."""
-    *arrays, keys = arguments
-    stacked = [jax.tree.map(lambda *leaves: jnp.stack(leaves), *replicas) for replicas in arrays]
-    # As numbers: JAX's check for keys used twice takes the stacking of keys for a use.
-    numbers = jnp.stack([jax.random.key_data(key) for key in keys])
-    impl = jax.random.key_impl(keys[0])
-    states, losses = jax.vmap(lambda *each: step(*each[:-1], jax.random.wrap_key_data(each[-1], impl=impl)))(
-        *stacked, numbers
-    )
-    count = len(keys)
-    return [jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in range(count)], list(losses)
+def _vmapped(step: Step) -> Callable[..., Results]:
+    """The steps of all replicas as one, on stacked arrays; stacking and taking apart happen on the device."""
+
+    def step_of_numbers(state, images, labels, key_numbers):
+        return step(state, images, labels, jax.random.wrap_key_data(key_numbers, impl=PRNG))
+
+    def together(states, images, labels, keys):
+        # Keys as numbers: JAX's check for keys used twice takes the stacking of keys for a use.
+        replicas = list(zip(states, images, labels, map(jax.random.key_data, keys)))
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *replicas)
+        states, losses = jax.vmap(step_of_numbers)(*stacked)
+        return [jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in range(len(replicas))], list(losses)
+
+    return together

@@ -72,7 +72,7 @@ def create_state(
     )
 
 
-def _initial_variables(network: Network, image_size: int, key: jax.Array) -> Variables:
+def _initial_variables(network: Network, image_size: int, key: jax.Array) -> Any:
     images = jnp.zeros((1, image_size, image_size, 3))
     return network.init(key, images, dropout=False, batch_statistics=False)
 

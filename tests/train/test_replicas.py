@@ -27,7 +27,7 @@ def run():
         generator = np.random.default_rng(seed)
         images = jnp.asarray(generator.random((STEPS, 8, SIDE, SIDE, 3)), jnp.float32)
         labels = jnp.asarray(generator.integers(0, 3, (STEPS, 8)), jnp.int32)
-        return state, images, labels, jax.random.key(seed)
+        return state, images, labels, Streams(seed).key("dropout")
 
     return make_train_step(network, optimizer, OptimConfig()), make
 
