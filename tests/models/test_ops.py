@@ -46,8 +46,8 @@ def convolutions(draw):
     return draw(st.integers(1, 3)), sides, kernel, draw(st.integers(1, 6)), draw(st.integers(1, 20)), strides
 
 
-# A sum of some hundred products, rounded in another order.
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-13), ("float32", 1e-5), ("bfloat16", 2e-2)])
+# A sum of some hundred products, rounded in another order; in bfloat16 both sums are rounded once, from float32.
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-13), ("float32", 1e-5), ("bfloat16", 2**-8)])
 @hypothesis.given(case=convolutions())
 @hypothesis.settings(max_examples=8)
 def test_convolution_equals_xla_s_with_both_gradients(dtype, tolerance, case):
