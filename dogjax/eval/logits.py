@@ -1,7 +1,7 @@
 """Logits of a whole side of a split."""
 
 import collections
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -23,26 +23,29 @@ def make_predict(network: Network) -> Predict:
     return predict
 
 
-def collect_logits(predict: Predict, variables: Any, batches: Iterable[tuple[jax.Array, np.ndarray]]) -> np.ndarray:
-    """Logits of every frame once, in the order of the batches.
+def collect_logits(
+    predict: Predict, networks: Sequence[Any], batches: Iterable[tuple[jax.Array, np.ndarray]]
+) -> list[np.ndarray]:
+    """Logits of every frame once for each network, in the order of the batches, which are drawn once.
 
     Args:
       predict: the compiled `make_predict`.
-      variables: the network's variables.
+      networks: the variables of each.
       batches: images on the device, and bool `[batch]` on the host, false where a frame is padding.
 
     Returns:
-      float32 `[frames, classes]`.
+      A float32 `[frames, classes]` a network.
     """
-    pending: collections.deque[tuple[jax.Array, np.ndarray]] = collections.deque()
+    pending: collections.deque[tuple[list[jax.Array], np.ndarray]] = collections.deque()
     parts = []
     for images, kept in batches:
-        pending.append((predict(variables, images), kept))
+        pending.append(([predict(variables, images) for variables in networks], kept))
         # The device works on the next batches while this one is fetched.
         if len(pending) > AHEAD:
             parts.append(_fetch(*pending.popleft()))
-    return np.concatenate(parts + [_fetch(*each) for each in pending])
+    parts += [_fetch(*each) for each in pending]
+    return [np.concatenate(each) for each in zip(*parts)]
 
 
-def _fetch(logits: jax.Array, kept: np.ndarray) -> np.ndarray:
-    return np.asarray(logits)[kept]
+def _fetch(logits: list[jax.Array], kept: np.ndarray) -> list[np.ndarray]:
+    return [np.asarray(each)[kept] for each in logits]

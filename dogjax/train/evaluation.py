@@ -53,6 +53,6 @@ def evaluate_workdir(workdir: Workdir, config: Config | None) -> None:
         if state is None:
             raise UserError(f"--workdir={workdir.path}: holds no checkpoint yet; train first")
         step = int(state.step)
-        logits = experiment.validation_logits(state.evaluated, max(step // steps_per_epoch - 1, 0))
+        (logits,) = experiment.validation_logits(max(step // steps_per_epoch - 1, 0), state.evaluated)
         evaluation = {"epoch": step // steps_per_epoch, "step": step, **evaluate_logits(experiment, logits)}
         workdir.write("evaluation.json", evaluation)

@@ -63,11 +63,11 @@ class Experiment:
         )
         return self.devices.replicate(state)
 
-    def validation_logits(self, variables: Variables, epoch: int) -> np.ndarray:
-        """float32 `[validation frames, classes]`, in the order of `validation`."""
+    def validation_logits(self, epoch: int, *networks: Variables) -> list[np.ndarray]:
+        """For each network float32 `[validation frames, classes]`, in the order of `validation`."""
         batches = self.devices.prefetch(self.pipeline.validation_batches(epoch), ("image",))
         kept = ((batch["image"], batch["mask"] > 0) for batch in batches)
-        return collect_logits(self.predict, variables, kept)
+        return collect_logits(self.predict, networks, kept)
 
     def precise(self, variables: Variables) -> Variables:
         """The variables with BatchNorm's statistics measured anew on clean training frames."""

@@ -157,14 +157,14 @@ class Run:
         """Validates, writes the epoch's files, and saves."""
         epoch, frames = len(self.metrics), self.experiment.validation
         sums = {name: float(value) for name, value in jax.device_get(self.state.sums).items()}
-        logits = self.experiment.validation_logits(self.state.evaluated, epoch)
+        logits, of_precise = self._validation_logits(epoch)
         if not np.all(np.isfinite(logits)):
             self._diverge(self.step - 1, "the validation logits are not finite")
         line = {
             "epoch": epoch + 1,
             "step": self.step,
             "train": {"loss": sums["loss"] / sums["frames"], "accuracy": sums["correct"] / sums["frames"]},
-            "validation": self._validation(logits, epoch),
+            "validation": self._validation(logits, of_precise),
         }
         self.metrics.append(line)
         self.state = self.state.replace(sums=self.experiment.devices.replicate(zero_sums()))
@@ -177,17 +177,22 @@ class Run:
         if best or (epoch + 1) % self.experiment.config.train.checkpoint_every_epochs == 0:
             self._save(digest, best=best)
 
-    def _validation(self, logits: np.ndarray, epoch: int) -> dict[str, Any]:
-        """The epoch's `validation` object: usual loss, and that with BatchNorm's statistics measured anew."""
+    def _validation_logits(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Logits of the network, and those with BatchNorm's statistics measured anew, on frames drawn once."""
+        evaluated = self.state.evaluated
+        if self.experiment.config.model.norm != "batch":
+            (logits,) = self.experiment.validation_logits(epoch, evaluated)
+            return logits, logits
+        logits, of_precise = self.experiment.validation_logits(epoch, evaluated, self.experiment.precise(evaluated))
+        return logits, of_precise
+
+    def _validation(self, logits: np.ndarray, of_precise: np.ndarray) -> dict[str, Any]:
+        """The epoch's `validation` object."""
         summary = self._summary(logits)
-        precise_loss = summary["loss"]
-        if self.experiment.config.model.norm == "batch":
-            precise = self.experiment.precise(self.state.evaluated)
-            precise_loss = self._summary(self.experiment.validation_logits(precise, epoch))["loss"]
         return {
             "loss": summary["loss"],
             "accuracy": summary["accuracy"],
-            "loss_precise_bn": precise_loss,
+            "loss_precise_bn": self._summary(of_precise)["loss"],
             "by_label": summary["by_label"],
             "by_background": summary["by_background"],
         }
@@ -210,7 +215,7 @@ class Run:
         digest = state_sha256(self.state)
         self._save(digest, best=False)
         self.checkpoints.wait()
-        logits = self.experiment.validation_logits(self.state.evaluated, len(self.metrics) - 1)
+        (logits,) = self.experiment.validation_logits(len(self.metrics) - 1, self.state.evaluated)
         evaluation = evaluate_logits(self.experiment, logits)
         self.workdir.write("evaluation.json", {"epoch": len(self.metrics), "step": self.step, **evaluation})
         self._write_result("finished", digest)
