@@ -1,4 +1,4 @@
-"""The two exceptions that are no defects: a user's mistake, and a run that was stopped."""
+"""The exceptions that are no defects: a user's mistake, a run that diverged, and one that was stopped."""
 
 
 class UserError(Exception):
@@ -7,6 +7,10 @@ class UserError(Exception):
     Its message is one plain sentence that names the value, the place and the way out. `launch.py`
     prints it and exits with status 2; the traceback is shown only with `--debug`.
     """
+
+
+class Diverged(UserError):
+    """A run whose loss or network became infinite or not a number."""
 
 
 class Stopped(BaseException):

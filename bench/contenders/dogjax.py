@@ -12,7 +12,7 @@ from dogjax.prng import Streams
 from dogjax.train.allocator import keep_freed_memory
 from dogjax.train.replicas import Replicas
 from dogjax.train.state import TrainState, create_state
-from dogjax.train.step import Step, make_train_step
+from dogjax.train.step import Step, make_train_step, side_by_side
 
 
 def train_step(size: int) -> Callable[[], float]:
@@ -32,7 +32,7 @@ def train_step(size: int) -> Callable[[], float]:
 def replicas(size: int, count: int) -> Callable[[], float]:
     """Seconds of a step of `count` runs trained side by side, divided by their number."""
     step, _ = _step_and_state(size, seed=0)
-    together = Replicas(step, count)
+    together = Replicas(jax.jit(step, donate_argnums=0), jax.jit(side_by_side(step), donate_argnums=0), count)
     states = [_step_and_state(size, seed)[1] for seed in range(count)]
     images, labels = post.batch(size, (count,))
     images, labels = list(map(jax.device_put, images)), list(map(jax.device_put, labels))

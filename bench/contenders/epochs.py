@@ -1,6 +1,7 @@
 """An epoch of dogjax from end to end, and the device's work in it alone."""
 
 import atexit
+import contextlib
 import pathlib
 import shutil
 import tempfile
@@ -13,9 +14,9 @@ from configs import baseline
 from dogjax import config as config_lib
 from dogjax.interrupt import Interrupt
 from dogjax.train import precise_bn
-from dogjax.train.checkpoints import Checkpoints
 from dogjax.train.experiment import build_experiment
-from dogjax.train.loop import Run
+from dogjax.train.loop import Loop
+from dogjax.train.run import open_run
 from dogjax.train.workdir import Workdir
 
 # No race is longer.
@@ -33,16 +34,13 @@ def end_to_end() -> Callable[[], float]:
     experiment = build_experiment(_config())
     folder = tempfile.mkdtemp(prefix="dogjax-bench-")
     atexit.register(shutil.rmtree, folder)
-    workdir = Workdir(pathlib.Path(folder))
-    run = Run(experiment, workdir, Checkpoints(workdir.path / "checkpoints", experiment.config.train.keep))
+    run = contextlib.ExitStack().enter_context(open_run(experiment, Workdir(pathlib.Path(folder))))
     run.begin()
-    steps = run.steps_per_epoch * MOST
-    batches = experiment.devices.prefetch(experiment.pipeline.train_batches(0, steps), ("image", "label"))
+    loop = Loop([run], Interrupt(), float("inf"), lambda run: None)
 
     def lap() -> float:
         started = time.perf_counter()
-        run._train_epoch(batches, Interrupt(), float("inf"))
-        run._finish_epoch()
+        loop.advance()
         return time.perf_counter() - started
 
     lap()
@@ -62,10 +60,10 @@ def compute() -> Callable[[], float]:
         nonlocal state
         started = time.perf_counter()
         for batch in train:
-            state, _ = experiment.train_step(state, batch["image"], batch["label"], key)
-        statistics = [experiment.batch_statistics(state.evaluated, batch["image"]) for batch in clean]
+            state, _ = experiment.program.train_step(state, batch["image"], batch["label"], key)
+        statistics = [experiment.program.batch_statistics(state.evaluated, batch["image"]) for batch in clean]
         passes = validation * 2  # once with the running statistics, once with the measured ones
-        jax.block_until_ready([experiment.predict(state.evaluated, batch["image"]) for batch in passes])
+        jax.block_until_ready([experiment.program.predict(state.evaluated, batch["image"]) for batch in passes])
         jax.block_until_ready((state, statistics))
         return time.perf_counter() - started
 

@@ -49,6 +49,13 @@ class Pipeline:
         size, frames = self.config.train.batch_size, len(self.split.train)
         return frames // size if self.config.train.drop_remainder else -(-frames // size)
 
+    @property
+    def draws(self) -> tuple:
+        """Two pipelines with equal `draws` give the same training batches."""
+        train, seeds = self.config.train, (self.streams.tf_seed(name).tobytes() for name in ("order", "augment"))
+        size = (train.batch_size, train.drop_remainder)
+        return self.config.data, self.config.augment, *size, self.split.sha256(self.table), *seeds
+
     def train_batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Training batches of the steps `start`, ..., `stop - 1`."""
         frames = self.split.train

@@ -2,26 +2,22 @@
 
 import dataclasses
 import functools
-from typing import Any
 
-import jax
 import numpy as np
-import optax
 
-from dogjax.config import Config
-from dogjax.data.frames import FrameTable, load_frames, open_images
+from dogjax.config import Config, DataConfig
+from dogjax.data.frames import FrameTable, Images, load_frames, open_images
 from dogjax.data.pipeline import Pipeline, make_pipeline
 from dogjax.data.prepare import Prepared, cache_folder, prepare
 from dogjax.data.splits import Split, split_frames
-from dogjax.eval.logits import Predict, collect_logits, make_predict
-from dogjax.models.network import Network, check_sizes
+from dogjax.eval.logits import collect_logits
+from dogjax.models.network import check_sizes
 from dogjax.prng import Streams
 from dogjax.train import precise_bn
 from dogjax.train.compile_cache import keep_compiled_programs
 from dogjax.train.devices import Devices
-from dogjax.train.optimizer import make_optimizer
+from dogjax.train.program import Program, make_program
 from dogjax.train.state import TrainState, Variables, create_state
-from dogjax.train.step import Step, make_train_step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +31,7 @@ class Experiment:
     pipeline: Pipeline
     devices: Devices
     streams: Streams
-    network: Network
-    optimizer: optax.GradientTransformation
-    train_step: Step
-    predict: Predict
-    batch_statistics: Any
+    program: Program
 
     @functools.cached_property
     def split_sha256(self) -> str:
@@ -54,8 +46,8 @@ class Experiment:
     def initial_state(self) -> TrainState:
         """The state at step 0, on the devices."""
         state = create_state(
-            self.network,
-            self.optimizer,
+            self.program.network,
+            self.program.optimizer,
             self.config.data.image_size,
             self.streams,
             average=self.config.optim.ema_decay > 0,
@@ -67,18 +59,42 @@ class Experiment:
         """For each network float32 `[validation frames, classes]`, in the order of `validation`."""
         batches = self.devices.prefetch(self.pipeline.validation_batches(epoch), ("image",))
         kept = ((batch["image"], batch["mask"] > 0) for batch in batches)
-        return collect_logits(self.predict, networks, kept)
+        return collect_logits(self.program.predict, networks, kept)
 
     def precise(self, variables: Variables) -> Variables:
         """The variables with BatchNorm's statistics measured anew on clean training frames."""
         clean = self.pipeline.clean_training_batches(precise_bn.FRAMES)
         batches = self.devices.prefetch(clean, ("image",))
-        statistics = (self.batch_statistics(variables, batch["image"]) for batch in batches)
+        statistics = (self.program.batch_statistics(variables, batch["image"]) for batch in batches)
         return variables | {"batch_stats": self.devices.replicate(precise_bn.pool_statistics(statistics))}
 
 
-def build_experiment(config: Config) -> Experiment:
-    """Prepares the data if needed, splits them, and compiles (on first use) the run's functions.
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """The prepared frames, loaded: what runs on the same data share."""
+
+    prepared: Prepared
+    table: FrameTable
+    images: Images
+
+
+def load_material(data: DataConfig) -> Material:
+    """Prepares the data if needed, and loads them.
+
+    Raises:
+      UserError: the data do not allow a run.
+    """
+    prepared = prepare(data)
+    table = load_frames(prepared.folder, data.merge_labels)
+    return Material(prepared, table, open_images(table, data.image_size))
+
+
+def build_experiment(config: Config, material: Material | None = None) -> Experiment:
+    """Splits the data, and makes the run's functions, which are compiled on first use.
+
+    Args:
+      config: of the run.
+      material: of `config.data`, where it is loaded already.
 
     Raises:
       UserError: the data, the split or the sizes do not allow the run.
@@ -86,23 +102,19 @@ def build_experiment(config: Config) -> Experiment:
     check_sizes(config.model, config.data.image_size)
     keep_compiled_programs(cache_folder(config.data))
     streams = Streams(config.seed, dataclasses.asdict(config.seeds))
-    prepared = prepare(config.data)
-    table = load_frames(prepared.folder, config.data.merge_labels)
+    material = material or load_material(config.data)
+    table = material.table
     split = split_frames(table, config.split, streams)
-    pipeline = make_pipeline(table, open_images(table, config.data.image_size), split, config, streams)
-    network = Network(config.model, len(table.label_names))
-    optimizer = make_optimizer(config.optim, pipeline.steps_per_epoch, config.train.epochs)
+    pipeline = make_pipeline(table, material.images, split, config, streams)
     return Experiment(
         config=config,
-        prepared=prepared,
+        prepared=material.prepared,
         table=table,
         split=split,
         pipeline=pipeline,
         devices=Devices(),
         streams=streams,
-        network=network,
-        optimizer=optimizer,
-        train_step=jax.jit(make_train_step(network, optimizer, config.optim), donate_argnums=0),
-        predict=jax.jit(make_predict(network)),
-        batch_statistics=jax.jit(precise_bn.make_batch_statistics(network)),
+        program=make_program(
+            config.model, config.optim, len(table.label_names), pipeline.steps_per_epoch, config.train.epochs
+        ),
     )

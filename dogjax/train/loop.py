@@ -1,30 +1,23 @@
-"""One run: train or resume, look after every epoch, save, and say what came out."""
+"""The training loop, of one run or of several side by side."""
 
-import collections
-import resource
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import jax
-import numpy as np
 from tqdm import tqdm
 
-from dogjax.config import Config, to_dict
-from dogjax.data.audit import describe_split
-from dogjax.errors import Stopped, UserError
-from dogjax.eval.evaluate import summarise
-from dogjax.eval.predictions import write_predictions
+from dogjax.config import Config
+from dogjax.errors import Diverged, Stopped
 from dogjax.interrupt import Interrupt
-from dogjax.train.checkpoints import Checkpoints
-from dogjax.train.evaluation import evaluate_logits
-from dogjax.train.experiment import Experiment, build_experiment
-from dogjax.train.identity import extend_segments, make_identity
-from dogjax.train.result import best_epoch, describe_result
-from dogjax.train.resume import restore_state
-from dogjax.train.state import state_sha256, zero_sums
-from dogjax.train.tensorboard import TensorBoard
+from dogjax.train.experiment import build_experiment
+from dogjax.train.feed import Feed
+from dogjax.train.replicas import Replicas
+from dogjax.train.run import Run, open_run
 from dogjax.train.workdir import Workdir
+
+# Called with a run after each of its epochs.
+Watch = Callable[[Run], None]
 
 
 def train(config: Config, workdir: Workdir) -> None:
@@ -35,213 +28,129 @@ def train(config: Config, workdir: Workdir) -> None:
         infinite or not a number.
       Stopped: a signal came, or `train.max_minutes` were over; the state is saved.
     """
-    deadline = time.monotonic() + config.train.max_minutes * 60 if config.train.max_minutes else float("inf")
+    deadline = deadline_of(config)
     with workdir.locked():
         workdir.check_config(config)
-        experiment = build_experiment(config)
-        checkpoints = Checkpoints(workdir.path / "checkpoints", config.train.keep)
-        try:
-            run = Run(experiment, workdir, checkpoints)
-            run.begin()
-            with Interrupt() as interrupt:
-                run.complete(interrupt, deadline)
-        finally:
-            checkpoints.close()
+        with open_run(build_experiment(config), workdir) as run:
+            for note in run.begin():
+                tqdm.write(note)
+            with Interrupt() as interrupt, _progress_bar(run) as watch:
+                if diverged := Loop([run], interrupt, deadline, watch).complete():
+                    raise diverged[0]
 
 
-class Run:
-    """The effects of a run around its pure step. Opening one reads, and may refuse; it writes nothing."""
+def deadline_of(config: Config) -> float:
+    """When `train.max_minutes` from now are over, on the monotonic clock."""
+    return time.monotonic() + config.train.max_minutes * 60 if config.train.max_minutes else float("inf")
 
-    def __init__(self, experiment: Experiment, workdir: Workdir, checkpoints: Checkpoints) -> None:
-        self.experiment = experiment
-        self.workdir = workdir
-        self.checkpoints = checkpoints
-        self.steps_per_epoch = experiment.pipeline.steps_per_epoch
-        metrics = workdir.read_metrics()
-        # An epoch whose metrics are missing must be trained again.
-        last_step = (len(metrics) + 1) * self.steps_per_epoch - 1
-        restored, self.segments = restore_state(experiment, checkpoints, last_step)
-        self.resumes = restored is not None
-        self.state = experiment.initial_state() if restored is None else restored
-        self.metrics = metrics[: self.step // self.steps_per_epoch]
 
-    @property
-    def step(self) -> int:
-        """Steps taken."""
-        return int(self.state.step)
+class Loop:
+    """Trains runs side by side; batches that several of them draw alike are drawn once.
 
-    def begin(self) -> None:
-        """Writes what the run is made of, and brings its files to the state that it goes on from."""
-        config, workdir = self.experiment.config, self.workdir
-        split = describe_split(self.experiment.table, self.experiment.split, config.split)
-        workdir.write("config.json", to_dict(config))
-        workdir.write("dataset.json", self.experiment.prepared.describe())
-        workdir.write("split.json", split)
-        workdir.write_metrics(self.metrics)
-        self.segments, changed = extend_segments(self.segments, self.step)
-        workdir.write("environment.json", {"segments": self.segments})
-        self.identity = make_identity(config, self.experiment.prepared.fingerprint, split["sha256"], self.segments)
-        self.tensorboard = TensorBoard(workdir.path / "tensorboard", self.metrics)
-        for warning in split["audit"]["warnings"]:
-            tqdm.write(f"split audit: {warning}")
-        if changed:
-            tqdm.write(
-                f"the environment changed since the checkpoint ({', '.join(changed)}): the run goes on, "
-                "but its bits are those of no run in one environment"
-            )
-        if self.resumes:
-            tqdm.write(f"resuming at step {self.step}, after {len(self.metrics)} epochs")
-            if self.step == (best_epoch(self.metrics) or 0) * self.steps_per_epoch:
-                self._save(state_sha256(self.state), best=True)  # the kill may have come between its two copies
+    Args:
+      runs: that share their compiled functions and their number of steps to an epoch.
+      interrupt: looked at before every step.
+      deadline: on the monotonic clock, in seconds.
+      watch: called after every epoch of every run.
+    """
 
-    def complete(self, interrupt: Interrupt, deadline: float) -> None:
-        """Trains to the last epoch.
+    def __init__(self, runs: Sequence[Run], interrupt: Interrupt, deadline: float, watch: Watch) -> None:
+        self._active, self._diverged = list(runs), []
+        self._interrupt, self._deadline, self._watch = interrupt, deadline, watch
+        self._steps_per_epoch = runs[0].steps_per_epoch
+        experiments = [run.experiment for run in runs]
+        program, steps = experiments[0].program, max(run.steps for run in runs)
+        self._replicas = Replicas(program.train_step, program.train_steps, len(runs))
+        draws = [each.pipeline.draws for each in experiments]
+        feeds = {draw: Feed(each.pipeline, each.devices, steps) for draw, each in zip(draws, experiments)}
+        self._feeds = {id(run): feeds[draw] for run, draw in zip(runs, draws)}
+        self._keys = {id(run): each.streams.key("dropout") for run, each in zip(runs, experiments)}
+
+    def complete(self) -> list[Diverged]:
+        """Trains every run to its last epoch; what became of those that cannot go on.
 
         Raises:
-          Stopped: after a signal, or the monotonic clock's `deadline` in seconds.
+          Stopped: after a signal, or the deadline; every run is saved.
         """
-        epochs = self.experiment.config.train.epochs
-        last = epochs * self.steps_per_epoch
-        batches = self.experiment.devices.prefetch(
-            self.experiment.pipeline.train_batches(self.step, last), ("image", "label")
-        )
-        with tqdm(total=epochs, initial=len(self.metrics), desc="training", unit=" epochs", disable=None) as bar:
-            while self.step < last:
-                if not self._train_epoch(batches, interrupt, deadline):
-                    self._stop(interrupt)
-                self._finish_epoch()
-                bar.update()
-                bar.set_postfix_str(_curve_text(self.metrics[-1]))
-                if bar.disable:
-                    print(f"epoch {len(self.metrics)} of {epochs}: {_curve_text(self.metrics[-1])}", flush=True)
-        self._finish()
+        try:
+            while self._active:
+                self.advance()
+        finally:
+            self._replicas.close()
+        return self._diverged
 
-    def _train_epoch(self, batches: Iterator[dict[str, Any]], interrupt: Interrupt, deadline: float) -> bool:
-        """Trains to the end of the epoch; false where it was interrupted before."""
-        losses: collections.deque[tuple[int, jax.Array]] = collections.deque()
-        key = self.experiment.streams.key("dropout")
-        started, first, seen = time.monotonic(), self.step, self._frames_seen()
-        for step in range(first, (first // self.steps_per_epoch + 1) * self.steps_per_epoch):
-            if interrupt.signal or time.monotonic() > deadline:
-                self._check_losses(losses, wait=True)
-                return False
-            batch = next(batches)
-            self.state, loss = self.experiment.train_step(self.state, batch["image"], batch["label"], key)
-            losses.append((step, loss))
-            self._check_losses(losses, wait=False)
-        self._check_losses(losses, wait=True)
-        self._note_progress(time.monotonic() - started, self._frames_seen() - seen)
-        return True
+    def advance(self) -> None:
+        """Trains the runs that are furthest behind to the end of their epoch, or to where others wait.
 
-    def _check_losses(self, losses: collections.deque, *, wait: bool) -> None:
-        """Looks at the losses that have arrived, so that the device never waits for the host."""
-        while losses and (wait or losses[0][1].is_ready()):
-            step, loss = losses.popleft()
-            if not np.isfinite(loss):
-                self._diverge(step, f"the training loss is {float(loss)}")
+        Raises:
+          Stopped: as `complete`.
+        """
+        behind = min(run.step for run in self._active)
+        together = [run for run in self._active if run.step == behind]
+        if behind == together[0].steps:
+            self._for_each(together, Run.finish)
+            self._active = [run for run in self._active if run not in together]
+            return
+        ahead = [run.step for run in self._active if run not in together]
+        stop = min([(behind // self._steps_per_epoch + 1) * self._steps_per_epoch, *ahead])
+        self._train(together, stop)
+        if stop % self._steps_per_epoch == 0:
+            self._for_each(together, self._finish_epoch)
 
-    def _diverge(self, step: int, what: str) -> None:
-        ids = self.experiment.table.ids(self.experiment.pipeline.train_frames(step))
-        good = self.checkpoints.latest_step()
-        report = {"step": step, "epoch": step // self.steps_per_epoch + 1, "frames": ids, "last_good_checkpoint": good}
-        self.workdir.write("nonfinite.json", report)
-        self._write_result("diverged", state_sha256(self.state))
-        raise UserError(
-            f"{what} at step {step} (epoch {report['epoch']}), on the batch {', '.join(ids[:3])}, ... "
-            f"(all {len(ids)} in nonfinite.json); "
-            + (f"the last good checkpoint is step {good}; " if good is not None else "no checkpoint was saved before; ")
-            + "lower optim.learning_rate or set optim.clip_norm, in a new workdir"
-        )
+    def _train(self, runs: list[Run], stop: int) -> None:
+        seen, started = {id(run): run.frames_seen() for run in runs}, time.monotonic()
+        while (training := [run for run in runs if run in self._active]) and training[0].step < stop:
+            if self._interrupt.signal or time.monotonic() > self._deadline:
+                self._stop()
+            self._step(training)
+        self._for_each(runs, lambda run: run.check_losses(wait=True))
+        seconds = time.monotonic() - started
+        self._for_each(runs, lambda run: run.note_progress(seconds, run.frames_seen() - seen[id(run)]))
 
-    def _finish_epoch(self) -> None:
-        """Validates, writes the epoch's files, and saves."""
-        epoch, frames = len(self.metrics), self.experiment.validation
-        sums = {name: float(value) for name, value in jax.device_get(self.state.sums).items()}
-        logits, of_precise = self._validation_logits(epoch)
-        if not np.all(np.isfinite(logits)):
-            self._diverge(self.step - 1, "the validation logits are not finite")
-        line = {
-            "epoch": epoch + 1,
-            "step": self.step,
-            "train": {"loss": sums["loss"] / sums["frames"], "accuracy": sums["correct"] / sums["frames"]},
-            "validation": self._validation(logits, of_precise),
-        }
-        self.metrics.append(line)
-        self.state = self.state.replace(sums=self.experiment.devices.replicate(zero_sums()))
-        write_predictions(self.workdir.path, epoch + 1, frames.frame_id, frames.label, logits)
-        self.workdir.write_metrics(self.metrics)
-        self.tensorboard.write(line)
-        digest = state_sha256(self.state)
-        self._write_result("running", digest)
-        best = best_epoch(self.metrics) == epoch + 1
-        if best or (epoch + 1) % self.experiment.config.train.checkpoint_every_epochs == 0:
-            self._save(digest, best=best)
+    def _step(self, runs: list[Run]) -> None:
+        batches = [self._feeds[id(run)].batch(run.step) for run in runs]
+        images, labels = ([batch[name] for batch in batches] for name in ("image", "label"))
+        states, keys = [run.state for run in runs], [self._keys[id(run)] for run in runs]
+        states, losses = self._replicas.step(states, images, labels, keys)
+        results = {id(run): (state, loss) for run, state, loss in zip(runs, states, losses)}
+        self._for_each(runs, lambda run: run.take(*results[id(run)]))
 
-    def _validation_logits(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Logits of the network, and those with BatchNorm's statistics measured anew, on frames drawn once."""
-        evaluated = self.state.evaluated
-        if self.experiment.config.model.norm != "batch":
-            (logits,) = self.experiment.validation_logits(epoch, evaluated)
-            return logits, logits
-        logits, of_precise = self.experiment.validation_logits(epoch, evaluated, self.experiment.precise(evaluated))
-        return logits, of_precise
+    def _finish_epoch(self, run: Run) -> None:
+        run.finish_epoch()
+        self._watch(run)
 
-    def _validation(self, logits: np.ndarray, of_precise: np.ndarray) -> dict[str, Any]:
-        """The epoch's `validation` object."""
-        summary = self._summary(logits)
-        return {
-            "loss": summary["loss"],
-            "accuracy": summary["accuracy"],
-            "loss_precise_bn": self._summary(of_precise)["loss"],
-            "by_label": summary["by_label"],
-            "by_background": summary["by_background"],
-        }
+    def _for_each(self, runs: Sequence[Run], do: Callable[[Run], None]) -> None:
+        """Does it for every run that is still active; one that diverges is not any more."""
+        for run in [each for each in runs if each in self._active]:
+            try:
+                do(run)
+            except Diverged as error:
+                self._diverged.append(error)
+                self._active.remove(run)
 
-    def _summary(self, logits: np.ndarray) -> dict[str, Any]:
-        frames = self.experiment.validation
-        return summarise(logits, frames.label, frames.background, frames.label_names)
+    def _stop(self) -> None:
+        self._for_each(self._active, lambda run: run.check_losses(wait=True))
+        self._for_each(self._active, Run.stop)
+        if self._diverged and not self._active:
+            raise self._diverged[0]
+        why = f"{self._interrupt.signal.name} received" if self._interrupt.signal else "train.max_minutes are over"
+        where = f"step {self._active[0].step}" if len(self._active) == 1 else f"the steps of {len(self._active)} runs"
+        raise Stopped(f"{why}: saved at {where}; the same command goes on from there", self._interrupt.exit_status)
 
-    def _stop(self, interrupt: Interrupt) -> None:
-        if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(jax.device_get(self.state.params))):
-            self._diverge(self.step - 1, "a parameter is not finite")
-        digest = state_sha256(self.state)
-        self._save(digest, best=False)
-        self.checkpoints.wait()
-        self._write_result("stopped", digest)
-        why = f"{interrupt.signal.name} received" if interrupt.signal else "train.max_minutes are over"
-        raise Stopped(f"{why}: saved at step {self.step}; the same command goes on from there", interrupt.exit_status)
 
-    def _finish(self) -> None:
-        digest = state_sha256(self.state)
-        self._save(digest, best=False)
-        self.checkpoints.wait()
-        (logits,) = self.experiment.validation_logits(len(self.metrics) - 1, self.state.evaluated)
-        evaluation = evaluate_logits(self.experiment, logits)
-        self.workdir.write("evaluation.json", {"epoch": len(self.metrics), "step": self.step, **evaluation})
-        self._write_result("finished", digest)
+@contextlib.contextmanager
+def _progress_bar(run: Run) -> Iterator[Watch]:
+    """A bar on a terminal, else a line an epoch."""
+    epochs, done = run.experiment.config.train.epochs, len(run.metrics)
+    with tqdm(total=epochs, initial=done, desc="training", unit=" epochs", disable=None) as bar:
 
-    def _save(self, digest: str, *, best: bool) -> None:
-        self.checkpoints.save(self.state, digest, self.identity, best=best)
+        def watch(run: Run) -> None:
+            bar.update()
+            bar.set_postfix_str(_curve_text(run.metrics[-1]))
+            if bar.disable:
+                print(f"epoch {len(run.metrics)} of {epochs}: {_curve_text(run.metrics[-1])}", flush=True)
 
-    def _write_result(self, status: str, digest: str) -> None:
-        result = describe_result(status, self.step, self.metrics, self.identity["sha256"], digest)
-        self.workdir.write("result.json", result)
-
-    def _frames_seen(self) -> float:
-        """Frames trained on in this epoch."""
-        return float(jax.device_get(self.state.sums["frames"]))
-
-    def _note_progress(self, seconds: float, frames: float) -> None:
-        self.workdir.append_progress(
-            {
-                "time": time.time(),
-                "epoch": len(self.metrics) + 1,
-                "step": self.step,
-                "train_seconds": seconds,
-                "frames_per_second": frames / seconds,
-                "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            }
-        )
+        yield watch
 
 
 def _curve_text(line: dict[str, Any]) -> str:

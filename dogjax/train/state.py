@@ -1,5 +1,6 @@
 """The train state: everything that changes from step to step, and nothing else."""
 
+import functools
 import hashlib
 from typing import Any
 
@@ -56,8 +57,7 @@ def create_state(
     poke: bool,
 ) -> TrainState:
     """The state at step 0. Parameters come from stream `init`; `poke` moves one of them by one ulp."""
-    # Compiled as one: alone, every operation of a forward pass that nobody needs would be compiled and run.
-    variables = jax.jit(lambda key: _initial_variables(network, image_size, key))(streams.key("init"))
+    variables = _initial_variables(network, image_size, streams.key("init"))
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
     if poke:
         params = poke_parameter(params, streams.numpy("poke"))
@@ -72,6 +72,8 @@ def create_state(
     )
 
 
+# Compiled as one: alone, every operation of a forward pass that nobody needs would be compiled and run.
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _initial_variables(network: Network, image_size: int, key: jax.Array) -> Any:
     images = jnp.zeros((1, image_size, image_size, 3))
     return network.init(key, images, dropout=False, batch_statistics=False)

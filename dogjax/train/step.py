@@ -1,4 +1,4 @@
-"""The pure train step."""
+"""The pure train step, of one run and of several side by side."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ import optax
 
 from dogjax.config import OptimConfig
 from dogjax.models.network import Network
+from dogjax.prng import PRNG
 from dogjax.train.losses import mean_loss
 from dogjax.train.state import TrainState, Variables
 
@@ -47,6 +48,25 @@ def make_train_step(network: Network, optimizer: optax.GradientTransformation, c
         return TrainState(state.step + 1, params, batch_stats, opt_state, average, sums), loss
 
     return train_step
+
+
+def side_by_side(step: Step) -> Callable[..., tuple[list[TrainState], list[jax.Array]]]:
+    """The steps of several replicas as one `vmap`ped function of lists, an entry a replica.
+
+    Stacking the arrays and taking them apart happen on the device.
+    """
+
+    def step_of_numbers(state, images, labels, key_numbers):
+        return step(state, images, labels, jax.random.wrap_key_data(key_numbers, impl=PRNG))
+
+    def train_steps(states, images, labels, keys):
+        # Keys as numbers: JAX's check for keys used twice takes the stacking of keys for a use.
+        replicas = list(zip(states, images, labels, map(jax.random.key_data, keys)))
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *replicas)
+        states, losses = jax.vmap(step_of_numbers)(*stacked)
+        return [jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in range(len(replicas))], list(losses)
+
+    return train_steps
 
 
 def _averaged(average: Variables, variables: Variables, step: jax.Array, decay: float) -> Variables:

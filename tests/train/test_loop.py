@@ -272,10 +272,10 @@ def test_a_best_checkpoint_that_a_kill_prevented_is_made_up_for(setup, copied):
 
 
 def test_the_step_is_traced_once_for_each_size_of_batch(setup):
-    experiment = build_experiment(setup.config())
+    experiment = build_experiment(setup.config(optim__learning_rate=0.0123))  # shares its functions with no other test
     run = experiment.initial_state()
     for batch in experiment.pipeline.train_batches(0, 2 * experiment.pipeline.steps_per_epoch):
         key = experiment.streams.key("dropout")
-        run, _ = experiment.train_step(run, batch["image"], batch["label"], key)
+        run, _ = experiment.program.train_step(run, batch["image"], batch["label"], key)
     sizes = 1 if len(experiment.split.train) % 8 == 0 else 2
-    assert experiment.train_step._cache_size() == sizes
+    assert experiment.program.train_step._cache_size() == sizes

@@ -11,7 +11,7 @@ from dogjax.models.network import Network
 from dogjax.prng import Streams
 from dogjax.train.replicas import Replicas
 from dogjax.train.state import create_state, state_sha256
-from dogjax.train.step import make_train_step
+from dogjax.train.step import make_train_step, side_by_side
 
 SIDE, COUNT, STEPS = 16, 3, 4
 
@@ -44,7 +44,7 @@ def train_alone(run, seed):
 def train_together(run, **options):
     step, make = run
     states, images, labels, keys = zip(*map(make, range(COUNT)))
-    replicas = Replicas(step, COUNT, **options)
+    replicas = Replicas(jax.jit(step), jax.jit(side_by_side(step)), COUNT, **options)
     for number in range(STEPS):
         batches = [each[number] for each in images], [each[number] for each in labels]
         states, losses = replicas.step(list(states), *batches, list(keys))

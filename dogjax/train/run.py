@@ -1,0 +1,221 @@
+"""One run: begin or resume, look after every epoch, save, and say what came out."""
+
+import collections
+import contextlib
+import resource
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from dogjax.config import to_dict
+from dogjax.data.audit import describe_split
+from dogjax.errors import Diverged
+from dogjax.eval.evaluate import summarise
+from dogjax.eval.predictions import write_predictions
+from dogjax.train.checkpoints import Checkpoints
+from dogjax.train.evaluation import evaluate_logits
+from dogjax.train.experiment import Experiment
+from dogjax.train.identity import extend_segments, make_identity
+from dogjax.train.result import best_epoch, describe_result
+from dogjax.train.resume import restore_state
+from dogjax.train.state import TrainState, state_sha256, zero_sums
+from dogjax.train.tensorboard import TensorBoard
+from dogjax.train.workdir import Workdir
+
+
+@contextlib.contextmanager
+def open_run(experiment: Experiment, workdir: Workdir) -> Iterator["Run"]:
+    """The run of `experiment` in a locked `workdir`, at its newest checkpoint or at its start."""
+    checkpoints = Checkpoints(workdir.path / "checkpoints", experiment.config.train.keep)
+    try:
+        yield Run(experiment, workdir, checkpoints)
+    finally:
+        checkpoints.close()
+
+
+class Run:
+    """The effects of a run around its pure step. Opening one reads, and may refuse; it writes nothing."""
+
+    def __init__(self, experiment: Experiment, workdir: Workdir, checkpoints: Checkpoints) -> None:
+        self.experiment = experiment
+        self.workdir = workdir
+        self.checkpoints = checkpoints
+        self.steps_per_epoch = experiment.pipeline.steps_per_epoch
+        metrics = workdir.read_metrics()
+        # An epoch whose metrics are missing must be trained again.
+        last_step = (len(metrics) + 1) * self.steps_per_epoch - 1
+        restored, self.segments = restore_state(experiment, checkpoints, last_step)
+        self.resumes = restored is not None
+        self.state = experiment.initial_state() if restored is None else restored
+        self.step = int(self.state.step)
+        self.metrics = metrics[: self.step // self.steps_per_epoch]
+        self._losses: collections.deque[tuple[int, jax.Array]] = collections.deque()
+
+    def begin(self) -> list[str]:
+        """Writes what the run is made of, and brings its files to the state that it goes on from.
+
+        Returns:
+          Sentences that the user should read.
+        """
+        config, workdir = self.experiment.config, self.workdir
+        split = describe_split(self.experiment.table, self.experiment.split, config.split)
+        workdir.write("config.json", to_dict(config))
+        workdir.write("dataset.json", self.experiment.prepared.describe())
+        workdir.write("split.json", split)
+        workdir.write_metrics(self.metrics)
+        self.segments, changed = extend_segments(self.segments, self.step)
+        workdir.write("environment.json", {"segments": self.segments})
+        self.identity = make_identity(config, self.experiment.prepared.fingerprint, split["sha256"], self.segments)
+        self.tensorboard = TensorBoard(workdir.path / "tensorboard", self.metrics)
+        notes = [f"split audit: {warning}" for warning in split["audit"]["warnings"]]
+        if changed:
+            notes.append(
+                f"the environment changed since the checkpoint ({', '.join(changed)}): the run goes on, "
+                "but its bits are those of no run in one environment"
+            )
+        if self.resumes:
+            notes.append(f"resuming at step {self.step}, after {len(self.metrics)} epochs")
+            if self.step == (best_epoch(self.metrics) or 0) * self.steps_per_epoch:
+                self._save(state_sha256(self.state), best=True)  # the kill may have come between its two copies
+        return notes
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.experiment.config.train.epochs * self.steps_per_epoch
+
+    def take(self, state: TrainState, loss: jax.Array) -> None:
+        """Takes over the result of a step. The device never waits: a loss is looked at when it has arrived.
+
+        Raises:
+          Diverged: an earlier loss is not finite.
+        """
+        self._losses.append((self.step, loss))
+        self.state, self.step = state, self.step + 1
+        self.check_losses(wait=False)
+
+    def check_losses(self, *, wait: bool) -> None:
+        """Looks at the losses that have arrived, or waits for all.
+
+        Raises:
+          Diverged: one is not finite.
+        """
+        while self._losses and (wait or self._losses[0][1].is_ready()):
+            step, loss = self._losses.popleft()
+            if not np.isfinite(loss):
+                self._diverge(step, f"the training loss is {float(loss)}")
+
+    def _diverge(self, step: int, what: str) -> None:
+        ids = self.experiment.table.ids(self.experiment.pipeline.train_frames(step))
+        good = self.checkpoints.latest_step()
+        report = {"step": step, "epoch": step // self.steps_per_epoch + 1, "frames": ids, "last_good_checkpoint": good}
+        self.workdir.write("nonfinite.json", report)
+        self._write_result("diverged", state_sha256(self.state))
+        raise Diverged(
+            f"{what} at step {step} (epoch {report['epoch']}), on the batch {', '.join(ids[:3])}, ... "
+            f"(all {len(ids)} in nonfinite.json); "
+            + (f"the last good checkpoint is step {good}; " if good is not None else "no checkpoint was saved before; ")
+            + "lower optim.learning_rate or set optim.clip_norm, in a new workdir"
+        )
+
+    def finish_epoch(self) -> None:
+        """Validates, writes the epoch's files, and saves.
+
+        Raises:
+          Diverged: the validation logits are not finite.
+        """
+        epoch, frames = len(self.metrics), self.experiment.validation
+        sums = {name: float(value) for name, value in jax.device_get(self.state.sums).items()}
+        logits, of_precise = self._validation_logits(epoch)
+        if not np.all(np.isfinite(logits)):
+            self._diverge(self.step - 1, "the validation logits are not finite")
+        line = {
+            "epoch": epoch + 1,
+            "step": self.step,
+            "train": {"loss": sums["loss"] / sums["frames"], "accuracy": sums["correct"] / sums["frames"]},
+            "validation": self._validation(logits, of_precise),
+        }
+        self.metrics.append(line)
+        self.state = self.state.replace(sums=self.experiment.devices.replicate(zero_sums()))
+        write_predictions(self.workdir.path, epoch + 1, frames.frame_id, frames.label, logits)
+        self.workdir.write_metrics(self.metrics)
+        self.tensorboard.write(line)
+        digest = state_sha256(self.state)
+        self._write_result("running", digest)
+        best = best_epoch(self.metrics) == epoch + 1
+        if best or (epoch + 1) % self.experiment.config.train.checkpoint_every_epochs == 0:
+            self._save(digest, best=best)
+
+    def _validation_logits(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Logits of the network, and those with BatchNorm's statistics measured anew, on frames drawn once."""
+        evaluated = self.state.evaluated
+        if self.experiment.config.model.norm != "batch":
+            (logits,) = self.experiment.validation_logits(epoch, evaluated)
+            return logits, logits
+        logits, of_precise = self.experiment.validation_logits(epoch, evaluated, self.experiment.precise(evaluated))
+        return logits, of_precise
+
+    def _validation(self, logits: np.ndarray, of_precise: np.ndarray) -> dict[str, Any]:
+        """The epoch's `validation` object."""
+        summary = self._summary(logits)
+        return {
+            "loss": summary["loss"],
+            "accuracy": summary["accuracy"],
+            "loss_precise_bn": self._summary(of_precise)["loss"],
+            "by_label": summary["by_label"],
+            "by_background": summary["by_background"],
+        }
+
+    def _summary(self, logits: np.ndarray) -> dict[str, Any]:
+        frames = self.experiment.validation
+        return summarise(logits, frames.label, frames.background, frames.label_names)
+
+    def stop(self) -> None:
+        """Saves the run where it stands.
+
+        Raises:
+          Diverged: a parameter is not finite.
+        """
+        if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(jax.device_get(self.state.params))):
+            self._diverge(self.step - 1, "a parameter is not finite")
+        digest = state_sha256(self.state)
+        self._save(digest, best=False)
+        self.checkpoints.wait()
+        self._write_result("stopped", digest)
+
+    def finish(self) -> None:
+        """Saves and evaluates the last state."""
+        digest = state_sha256(self.state)
+        self._save(digest, best=False)
+        self.checkpoints.wait()
+        (logits,) = self.experiment.validation_logits(len(self.metrics) - 1, self.state.evaluated)
+        evaluation = evaluate_logits(self.experiment, logits)
+        self.workdir.write("evaluation.json", {"epoch": len(self.metrics), "step": self.step, **evaluation})
+        self._write_result("finished", digest)
+
+    def _save(self, digest: str, *, best: bool) -> None:
+        self.checkpoints.save(self.state, digest, self.identity, best=best)
+
+    def _write_result(self, status: str, digest: str) -> None:
+        result = describe_result(status, self.step, self.metrics, self.identity["sha256"], digest)
+        self.workdir.write("result.json", result)
+
+    def frames_seen(self) -> float:
+        """Frames trained on in this epoch."""
+        return float(jax.device_get(self.state.sums["frames"]))
+
+    def note_progress(self, seconds: float, frames: float) -> None:
+        """Adds to `progress.jsonl` how long it took to train on some frames of this epoch."""
+        self.workdir.append_progress(
+            {
+                "time": time.time(),
+                "epoch": len(self.metrics) + 1,
+                "step": self.step,
+                "train_seconds": seconds,
+                "frames_per_second": frames / seconds,
+                "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
