@@ -1,4 +1,4 @@
-"""Trains, resumes and evaluates an experiment.
+"""Trains, resumes, evaluates and studies an experiment.
 
 python launch.py --config=configs/baseline.py --workdir=DIR [--mode=MODE] [--config.FIELD=VALUE ...]
 """
@@ -23,7 +23,7 @@ from dogjax.strict import nearest_name
 if TYPE_CHECKING:
     from dogjax.train.workdir import Workdir
 
-MODES = ("train", "prepare", "eval")
+MODES = ("train", "prepare", "eval", "study", "report")
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment: a file in configs/.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the run: its results, and what it resumes from.")
@@ -38,19 +38,18 @@ def main(argv: list[str]) -> None:
     if not WORKDIR.value:
         raise UserError("--workdir is missing; name the folder for the results, such as --workdir=runs/first")
     # Imported late: a mistake in a flag is answered at once, not after seconds of loading.
-    from dogjax.report.summary import summarise_workdir
     from dogjax.train.workdir import Workdir
 
-    workdir = Workdir(pathlib.Path(WORKDIR.value))
-    {"train": _train, "prepare": _prepare, "eval": _evaluate}[MODE.value](workdir)
-    if MODE.value != "prepare":
-        print(summarise_workdir(workdir.path))
+    modes = {"train": _train, "prepare": _prepare, "eval": _evaluate, "study": _study, "report": _report}
+    modes[MODE.value](Workdir(pathlib.Path(WORKDIR.value)))
 
 
 def _train(workdir: "Workdir") -> None:
+    from dogjax.report.summary import summarise_workdir
     from dogjax.train.loop import train
 
     train(_config(), workdir)
+    print(summarise_workdir(workdir.path))
 
 
 def _prepare(workdir: "Workdir") -> None:
@@ -65,9 +64,28 @@ def _prepare(workdir: "Workdir") -> None:
 
 
 def _evaluate(workdir: "Workdir") -> None:
+    from dogjax.report.summary import summarise_workdir
     from dogjax.train.evaluation import evaluate_workdir
 
     evaluate_workdir(workdir, None if CONFIG.value is None else _config())
+    print(summarise_workdir(workdir.path))
+
+
+def _study(workdir: "Workdir") -> None:
+    from dogjax.report.page import write_page
+    from dogjax.study.study import run_study
+
+    run_study(_config(), workdir)
+    write_page(workdir.path)
+
+
+def _report(workdir: "Workdir") -> None:
+    from dogjax.report.page import write_page
+    from dogjax.study.study import gather_workdir, is_study
+
+    if is_study(workdir):
+        gather_workdir(workdir)
+    write_page(workdir.path)
 
 
 def _config() -> config_lib.Config:

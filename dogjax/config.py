@@ -126,6 +126,26 @@ class TrainConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class StudyConfig:
+    """Many runs of one experiment: what is varied from run to run, how often, and where they run."""
+
+    # seeds: one random stream at a time against a floor; sobol: all streams at once, shares by Sobol indices;
+    # crossed: every split with every seed; arms: other configurations, tried with common seeds.
+    kind: str = _setting("seeds", choices=("seeds", "sobol", "crossed", "arms"))
+    streams: tuple[str, ...] = ("split", "init", "order", "augment", "dropout")
+    # Runs of each arm for each base seed; crossed: seeds; sobol: rows of its design, a power of two.
+    replicates: int = _setting(5, low=2, high=999)
+    bases: int = _setting(2, low=1, high=999)  # base seeds; sobol and crossed take one
+    lengths: tuple[float, ...] = (0.25, 0.5, 1.0)  # shares of train.epochs after which the runs are compared, too
+    arms: tuple = ()  # (name, ((field, value), ...)) each; every one is compared with the experiment as it is
+    width: int = _setting(2, low=1, high=64)  # runs trained at once
+    shard: str = "1/1"  # "i/n": only the i-th of n parts of the runs, from 1
+    submit: str = _setting("no", choices=("no", "local", "slurm"))  # through submitit: processes here, or SLURM jobs
+    shards: int = _setting(2, low=1, high=999)  # jobs to submit
+    slurm_partition: str = ""  # empty: SLURM's own
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """One experiment."""
 
@@ -137,7 +157,11 @@ class Config:
     model: ModelConfig = ModelConfig()
     optim: OptimConfig = OptimConfig()
     train: TrainConfig = TrainConfig()
+    study: StudyConfig = StudyConfig()
 
+
+# What a study may vary; the poke is its floor.
+STUDIED_STREAMS = tuple(field.name for field in dataclasses.fields(SeedsConfig) if field.name != "poke")
 
 # Fields that say where things lie and when to stop, and cannot change a bit of the result.
 OPERATIONAL_FIELDS = (
@@ -147,6 +171,11 @@ OPERATIONAL_FIELDS = (
     "train.checkpoint_every_epochs",
     "train.keep",
     "train.max_minutes",
+    "study.width",
+    "study.shard",
+    "study.submit",
+    "study.shards",
+    "study.slurm_partition",
 )
 
 
@@ -168,6 +197,22 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     config = build(Config, values)
     _check_together(config)
     return config
+
+
+def replace_fields(config: Config, fields: Mapping[str, Any]) -> Config:
+    """The configuration with other values in the fields of the given dotted names, checked as a whole.
+
+    Raises:
+      UserError: as `from_dict`.
+    """
+    values = to_dict(config)
+    for name, value in fields.items():
+        *groups, field = name.split(".")
+        node = values
+        for group in groups:
+            node = node.setdefault(group, {})
+        node[field] = value
+    return from_dict(values)
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -240,7 +285,24 @@ def _check_together(config: Config) -> None:
     groups = data.merge_labels if any(isinstance(each, tuple) for each in data.merge_labels) else (data.merge_labels,)
     if not all(isinstance(group, tuple) and all(isinstance(label, str) for label in group) for group in groups):
         raise UserError(f"data.merge_labels={data.merge_labels}: give labels in quotes, ('a','b'), or groups of them")
+    _check_study(config.study)
     if data.source == "videos" and not data.path:
         raise UserError("data.path is empty: data.source='videos' needs the folder that holds the clips")
     if data.source == "tfds" and not data.name:
         raise UserError("data.name is empty: data.source='tfds' needs a dataset's name, such as stanford_dogs")
+
+
+def _check_study(study: StudyConfig) -> None:
+    if unknown := set(study.streams) - set(STUDIED_STREAMS):
+        raise UserError(f"study.streams names {sorted(unknown)}; the streams are {', '.join(STUDIED_STREAMS)}")
+    if not study.streams or len(set(study.streams)) < len(study.streams):
+        raise UserError(f"study.streams={study.streams}: name at least one stream, and each once")
+    if not study.lengths or not all(0 < share <= 1 for share in study.lengths):
+        raise UserError(f"study.lengths={study.lengths}: give shares of train.epochs, above 0 and at most 1")
+    part, _, parts = study.shard.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UserError(f"study.shard='{study.shard}': write i/n, such as 1/2 for the first of two parts")
+    for arm in study.arms:
+        named = isinstance(arm, tuple) and len(arm) == 2 and isinstance(arm[0], str) and isinstance(arm[1], tuple)
+        if not named or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in arm[1]):
+            raise UserError(f"study.arms: {arm!r} must be (name, ((field, value), ...))")

@@ -47,12 +47,13 @@ def make_identity(
     """The identity of a run and its hash.
 
     Args:
-      config: fields that cannot change a bit are left out.
+      config: of the run; fields that cannot change a bit of it are left out.
       fingerprint: of the data.
       split_sha256: of the frame ids on both sides.
       segments: `{"from_step", "environment"}` for each environment that the run has been trained in.
     """
-    fields = {name: value for name, value in flatten(to_dict(config)) if name not in OPERATIONAL_FIELDS}
+    values = {name: value for name, value in flatten(to_dict(config)) if not name.startswith("study.")}
+    fields = {name: value for name, value in values.items() if name not in OPERATIONAL_FIELDS}
     parts = {"config": fields, "data": fingerprint, "split": split_sha256, "segments": segments}
     return {"sha256": sha256_of_json(parts), "data": fingerprint, "split": split_sha256, "segments": segments}
 

@@ -21,13 +21,20 @@ class Workdir:
     def __init__(self, path: pathlib.Path) -> None:
         self.path = expand_path("--workdir", str(path)).resolve()
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> contextlib.AbstractContextManager[None]:
         """Makes the folder, and keeps every other process from writing in it.
 
         Raises:
           UserError: it cannot be made, holds somebody else's files, or another process is at work in it.
         """
+        return self._lock(fcntl.LOCK_EX)
+
+    def shared(self) -> contextlib.AbstractContextManager[None]:
+        """Like `locked`, for processes that share the folder and keep out of each other's way in it."""
+        return self._lock(fcntl.LOCK_SH)
+
+    @contextlib.contextmanager
+    def _lock(self, kind: int) -> Iterator[None]:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             names = {each.name for each in self.path.iterdir()}
@@ -38,15 +45,20 @@ class Workdir:
             raise UserError(f"--workdir={self.path}: cannot be written to ({error.strerror})") from error
         with file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise UserError(
                     f"--workdir={self.path}: another process is at work in it; wait for it, or name another folder"
                 ) from error
-            for folder in (self.path, self.path / "predictions"):
-                for half_written in folder.glob(".*.tmp"):  # by a process that was killed
-                    half_written.unlink()
+            if kind == fcntl.LOCK_EX:
+                self._remove_half_written()
             yield
+
+    def _remove_half_written(self) -> None:
+        """Files of a process that was killed."""
+        for folder in (self.path, self.path / "predictions"):
+            for half_written in folder.glob(".*.tmp"):
+                half_written.unlink()
 
     def write(self, name: str, value: Any) -> None:
         """Writes a JSON file, whole or not at all."""

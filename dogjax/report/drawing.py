@@ -1,0 +1,55 @@
+"""How every picture of a page is drawn: one size, one set of colours, and a data URI that needs no file."""
+
+import base64
+import io
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.figure import Figure
+
+# Okabe & Ito, "Color universal design" (2008): told apart by readers with any colour vision.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
+    "#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"
+)  # fmt: skip
+GREY = "#767676"
+# Inches: at the width of a phone, 360 pixels, the letters are still ten pixels high.
+WIDTH = 4.8
+
+_STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "axes.axisbelow": True,
+    "figure.constrained_layout.use": True,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dogjax",  # without it the file's ids are drawn at random
+}
+
+
+class Picture(NamedTuple):
+    """A picture with what stands above it; `uri` is a `data:` URI of an SVG."""
+
+    title: str
+    caption: str
+    uri: str
+
+
+def draw(title: str, caption: str, height: float, paint: Callable[[Figure], None]) -> Picture:
+    """The picture that `paint` makes of an empty figure; the same bytes each time.
+
+    Args:
+      title: stands above it.
+      caption: how to read it, in a sentence.
+      height: in inches.
+      paint: adds axes, and draws.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(WIDTH, height))
+        paint(figure)
+        text = io.BytesIO()
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return Picture(title, caption, "data:image/svg+xml;base64," + base64.b64encode(text.getvalue()).decode())

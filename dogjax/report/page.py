@@ -1,0 +1,69 @@
+"""`report.html`: one self-contained page of a workdir, drawn from its files alone."""
+
+import pathlib
+from typing import Any
+
+import jinja2
+
+from dogjax.errors import UserError
+from dogjax.files import read_json, read_json_lines, write_text
+from dogjax.report.run_figures import accuracy_picture, loss_picture
+from dogjax.report.study_figures import study_pictures
+from dogjax.report.summary import summarise_workdir
+from dogjax.study.analysis import by_arm
+from dogjax.study.outcome import read_outcomes
+from dogjax.study.plan import plan_runs
+from dogjax.train.workdir import Workdir
+
+
+def write_page(workdir: pathlib.Path) -> None:
+    """Writes `report.html` for a study or for a run, and says where it is.
+
+    Raises:
+      UserError: the folder holds neither.
+    """
+    if (workdir / "study.json").exists():
+        page = _study_page(workdir)
+    elif (workdir / "metrics.jsonl").exists():
+        page = _run_page(workdir)
+    else:
+        raise UserError(f"--workdir={workdir}: holds no run and no study yet; train one there, or name another folder")
+    write_text(workdir / "report.html", page)
+    print(f"the page: {workdir / 'report.html'}")
+
+
+def _study_page(workdir: pathlib.Path) -> str:
+    config = Workdir(workdir).saved_config()
+    study = read_json(workdir / "study.json")
+    arms = by_arm(read_outcomes(workdir, plan_runs(config))[0])
+    return _render("study.html", study=study, name=workdir.name, pictures=study_pictures(study, arms))
+
+
+def _run_page(workdir: pathlib.Path) -> str:
+    metrics = read_json_lines(workdir / "metrics.jsonl")
+    if not metrics:
+        raise UserError(f"--workdir={workdir}: no epoch is finished yet; go on training first")
+    evaluation = read_json(workdir / "evaluation.json") if (workdir / "evaluation.json").exists() else None
+    return _render(
+        "run.html",
+        name=workdir.name,
+        summary=summarise_workdir(workdir).strip().splitlines()[:-1] if evaluation else [],
+        evaluation=evaluation,
+        warnings=read_json(workdir / "split.json")["audit"]["warnings"],
+        result=read_json(workdir / "result.json"),
+        pictures=[loss_picture(metrics), accuracy_picture(metrics)],
+    )
+
+
+def _render(template: str, **values: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda value: "–" if value is None else f"{value:.1%}"
+    environment.filters["number"] = lambda value: "–" if value is None else f"{value:.3f}"
+    environment.filters["points"] = lambda value: "–" if value is None else f"{100 * value:.2f}"
+    return environment.get_template(template).render(**values)

@@ -1,0 +1,200 @@
+"""From the outcomes of a study's runs to `study.json`: every arm measured, and set against its floor."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dogjax.config import StudyConfig
+from dogjax.study import statistics
+from dogjax.study.outcome import Outcome
+from dogjax.study.plan import design_problem
+
+# Two runs whose validation sets share fewer frames cannot be compared frame by frame.
+FEWEST_COMMON_FRAMES = 20
+# No measure of spread says more than noise below this p-value, adjusted for the number of arms.
+LEVEL = 0.05
+
+
+def by_arm(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """Outcomes by arm, in the order of the plan."""
+    arms: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        arms.setdefault(outcome.run.arm, []).append(outcome)
+    return arms
+
+
+def checked_epochs(lengths: Sequence[float], epochs: int) -> list[int]:
+    """The numbers of epochs after which runs are compared, in order; the last epoch is always one."""
+    return sorted({max(1, round(share * epochs)) for share in lengths} | {epochs})
+
+
+def describe_arm(outcomes: Sequence[Outcome], epoch: int, rng: np.random.Generator) -> dict[str, Any]:
+    """The object of one arm in `study.json`, after `epoch` epochs.
+
+    Statistics are over the runs that did not diverge; `diverged` counts the others.
+    """
+    finished = [each for each in outcomes if each.finished]
+    volatilities = _by_base(finished, lambda each: each.volatility)
+    return {
+        "runs": len(outcomes),
+        "diverged": len(outcomes) - len(finished),
+        "identical": len({each.bits() for each in outcomes}) == 1,
+        "accuracy": statistics.spread(_by_base(finished, lambda each: each.accuracy(epoch))),
+        "loss": statistics.spread(_by_base(finished, lambda each: each.loss(epoch))),
+        "volatility": statistics.spread(volatilities) if all(None not in each for each in volatilities) else None,
+        **_agreement(finished, epoch, rng),
+    }
+
+
+def _by_base(outcomes: Sequence[Outcome], measure: Callable[[Outcome], Any]) -> list[np.ndarray]:
+    bases = sorted({each.run.base for each in outcomes})
+    return [np.array([measure(each) for each in outcomes if each.run.base == base]) for base in bases]
+
+
+def _agreement(outcomes: Sequence[Outcome], epoch: int, rng: np.random.Generator) -> dict[str, Any]:
+    """`disagreement`, `logit_correlation`, `ensemble_gain` over pairs of runs of one base; and `new_data_sd`."""
+    disagreements, correlations, gains = [], [], []
+    variances = []
+    for base in sorted({each.run.base for each in outcomes}):
+        logits, labels = _common_logits([each for each in outcomes if each.run.base == base], epoch)
+        if len(logits) < 2:
+            continue
+        predictions = [each.argmax(axis=1) for each in logits]
+        disagreements.append(statistics.disagreement_matrix(predictions))
+        correlations.append(statistics.logit_correlation_matrix(logits))
+        gains.append(statistics.ensemble_gain_matrix(logits, labels))
+        variances.append(statistics.distribution_variance(np.stack(predictions) == labels))
+    return {
+        "disagreement": statistics.mean_over_pairs(disagreements, rng),
+        "logit_correlation": statistics.mean_over_pairs(correlations, rng),
+        "ensemble_gain": statistics.mean_over_pairs(gains, rng),
+        "new_data_variance": float(np.mean(variances)) if variances else None,
+    }
+
+
+def _common_logits(outcomes: Sequence[Outcome], epoch: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Logits of the frames that all runs validate on, and their labels; none where those are too few."""
+    predictions = [each.predictions(epoch) for each in outcomes]
+    if not predictions:
+        return [], np.zeros(0, np.int32)
+    common = set(predictions[0].frame_id.tolist()).intersection(*(each.frame_id.tolist() for each in predictions))
+    if len(common) < FEWEST_COMMON_FRAMES:
+        return [], np.zeros(0, np.int32)
+    kept = [np.isin(each.frame_id, list(common)) for each in predictions]
+    # Frames stand in the order of their ids in every run.
+    return [each.logits[mask] for each, mask in zip(predictions, kept)], predictions[0].label[kept[0]]
+
+
+def against_floor(
+    arms: dict[str, list[Outcome]], floor: str, names: Sequence[str], epoch: int
+) -> dict[str, dict[str, Any]]:
+    """For each named arm, the spread of accuracy and of loss over the floor's, with Holm's p over the arms."""
+    table: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for measure in ("accuracy", "loss"):
+
+        def values(name: str, measure: str = measure) -> list[np.ndarray]:
+            finished = [each for each in arms[name] if each.finished]
+            return _by_base(finished, lambda each: getattr(each, measure)(epoch))
+
+        for name in names:
+            table[name][measure] = statistics.spread_ratio(values(name), values(floor))
+        known = [ratios for name in names if (ratios := table[name][measure]) and ratios["p"] is not None]
+        for ratios, p in zip(known, statistics.holm([ratios["p"] for ratios in known])):
+            ratios |= {"holm_p": p, "significant": p < LEVEL}
+    return table
+
+
+def sobol_shares(
+    outcomes: Sequence[Outcome], floor: Sequence[Outcome], study: StudyConfig, epoch: int
+) -> dict[str, Any]:
+    """First-order and total shares of each stream in the variance of accuracy and loss, against the floor.
+
+    Returns:
+      For each measure: `variance`, `floor_variance`, `streams` (each `first`, `total` and `total_less_floor`, a
+      variance) and `interactions`, which is 1 less the sum of the first-order shares; null where a run diverged or
+      nothing varies.
+    """
+    table = {}
+    for measure in ("accuracy", "loss"):
+        values = np.array([getattr(each, measure)(epoch) for each in outcomes if each.finished])
+        floor_values = np.array([getattr(each, measure)(epoch) for each in floor if each.finished])
+        floor_sd = statistics.spread([floor_values])["sd"]
+        if len(values) < len(outcomes) or not np.ptp(values):
+            table[measure] = None
+            continue
+        shares = statistics.sobol_indices(design_problem(study), values)
+        variance = float(values.var(ddof=1))
+        for share in shares.values():
+            total = share["total"] * variance
+            share["total_less_floor"] = None if floor_sd is None else total - floor_sd**2
+        table[measure] = {
+            "variance": variance,
+            "floor_variance": None if floor_sd is None else floor_sd**2,
+            "streams": shares,
+            "interactions": 1 - sum(share["first"] for share in shares.values()),
+        }
+    return table
+
+
+def compare_pairs(
+    reference: Sequence[Outcome], arm: Sequence[Outcome], epoch: int, rng: np.random.Generator
+) -> dict[str, Any]:
+    """An arm against the reference, run by run with common seeds: accuracy, loss and volatility.
+
+    Returns:
+      For each measure: `pairs`, `difference` (mean, arm less reference), `p` of the sign-flip test (null below six
+      pairs) and `better` (P(arm better), with its interval). A pair with a run that diverged is left out.
+      Null below two pairs.
+    """
+    partners = {each.run.replicate: each for each in reference}
+    pairs = [(partners[each.run.replicate], each) for each in arm if each.run.replicate in partners]
+    sound = [(a, b) for a, b in pairs if a.finished and b.finished]
+    measures: dict[str, tuple[Callable[[Outcome], Any], float]] = {
+        "accuracy": (lambda each: each.accuracy(epoch), 1.0),
+        "loss": (lambda each: each.loss(epoch), -1.0),
+        "volatility": (lambda each: each.volatility, -1.0),
+    }
+    return {name: _compare(sound, measure, sign, rng) for name, (measure, sign) in measures.items()}
+
+
+def _compare(
+    pairs: Sequence[tuple[Outcome, Outcome]], measure: Callable[[Outcome], Any], sign: float, rng: np.random.Generator
+) -> dict[str, Any] | None:
+    values = [(measure(a), measure(b)) for a, b in pairs]
+    if len(values) < 2 or any(None in pair for pair in values):
+        return None
+    reference, arm = np.array(values).T
+    return {
+        "pairs": len(values),
+        "difference": float(np.mean(arm - reference)),
+        "p": statistics.sign_flip_p(arm - reference, rng),
+        "better": statistics.probability_of_superiority(sign * arm, sign * reference, rng),
+    }
+
+
+def adjust_pairs(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The comparisons with `holm_p` beside `p`, for each measure over all arms that have one."""
+    for measure in ("accuracy", "loss", "volatility"):
+        tested = [each[measure] for each in arms.values() if each[measure] and each[measure]["p"] is not None]
+        for comparison, p in zip(tested, statistics.holm([each["p"] for each in tested])):
+            comparison["holm_p"] = p
+    return arms
+
+
+def crossed_components(arms: dict[str, list[Outcome]], epoch: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Variance components of accuracy and of loss over splits (the arms) and seeds (the replicates).
+
+    Returns:
+      For each measure the components, or null where a run is missing or diverged.
+    """
+    rows = [{each.run.replicate: each for each in outcomes if each.finished} for outcomes in arms.values()]
+    seeds = sorted(set().union(*rows)) if rows else []
+    if not rows or any(sorted(row) != seeds for row in rows):
+        return {"accuracy": None, "loss": None}
+    return {
+        measure: statistics.variance_components(
+            np.array([[getattr(row[seed], measure)(epoch) for seed in seeds] for row in rows]), rng
+        )
+        for measure in ("accuracy", "loss")
+    }

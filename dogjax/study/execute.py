@@ -1,0 +1,134 @@
+"""Runs the runs of a study that are not finished, side by side where their functions are the same."""
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import pathlib
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from dogjax.config import Config
+from dogjax.errors import UserError
+from dogjax.files import read_json
+from dogjax.interrupt import Interrupt
+from dogjax.study.plan import PlannedRun
+from dogjax.train.experiment import Experiment, Material, build_experiment, load_material
+from dogjax.train.loop import Loop, train
+from dogjax.train.run import Run, open_run
+from dogjax.train.workdir import Workdir
+
+# Written into a run's folder when it has been killed, so that a resumed study does not kill it again.
+KILLED_MARK = "killed.json"
+ENDED = ("finished", "diverged")
+
+
+def run_folder(workdir: pathlib.Path, run: PlannedRun) -> pathlib.Path:
+    """Where a run of the study in `workdir` is."""
+    return workdir / "runs" / run.name
+
+
+def status_of(folder: pathlib.Path) -> str:
+    """The `status` in the run's `result.json`; `waiting` before there is one."""
+    path = folder / "result.json"
+    return read_json(path)["status"] if path.exists() else "waiting"
+
+
+def execute(
+    runs: Sequence[PlannedRun],
+    workdir: pathlib.Path,
+    width: int,
+    interrupt: Interrupt,
+    deadline: float,
+    watch: Callable[[Run], None],
+) -> None:
+    """Finishes every run that is not. A run that diverges has ended, too.
+
+    Args:
+      runs: in the order in which they are run.
+      workdir: of the study.
+      width: runs trained at once.
+      interrupt: looked at before every step.
+      deadline: on the monotonic clock, in seconds.
+      watch: called after every epoch of a run.
+
+    Raises:
+      UserError: as training raises it, but for runs that diverge.
+      Stopped: after a signal, or the deadline.
+    """
+    builder = _Builder()
+    waiting = [run for run in runs if status_of(run_folder(workdir, run)) not in ENDED]
+    for run in waiting:
+        if run.killed:
+            _kill_once(run.config, run_folder(workdir, run))
+    for together in _batches(waiting, width, builder):
+        _train([(run_folder(workdir, run), experiment) for run, experiment in together], interrupt, deadline, watch)
+
+
+class _Builder:
+    """Experiments that share their frames, and so their memory."""
+
+    def __init__(self) -> None:
+        self._materials: dict[object, Material] = {}
+
+    def experiment(self, config: Config) -> Experiment:
+        if config.data not in self._materials:
+            self._materials.clear()  # arms on other data come one after the other
+            self._materials[config.data] = load_material(config.data)
+        return build_experiment(config, self._materials[config.data])
+
+
+def _batches(
+    runs: Sequence[PlannedRun], width: int, builder: _Builder
+) -> Iterator[list[tuple[PlannedRun, Experiment]]]:
+    """Up to `width` runs each, in order, that differ in nothing but seeds."""
+    left = list(runs)
+    while left:
+        kin = [run for run in left if _without_seeds(run.config) == _without_seeds(left[0].config)][:width]
+        built = [(run, builder.experiment(run.config)) for run in kin]
+        # Runs of another split may have another number of steps, and then do not train side by side.
+        together = [(run, each) for run, each in built if each.program is built[0][1].program]
+        left = [run for run in left if run not in [each for each, _ in together]]
+        yield together
+
+
+def _without_seeds(config: Config) -> Config:
+    return dataclasses.replace(config, seed=0, seeds=type(config.seeds)())
+
+
+def _train(
+    runs: list[tuple[pathlib.Path, Experiment]], interrupt: Interrupt, deadline: float, watch: Callable[[Run], None]
+) -> None:
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for folder, experiment in runs:
+            workdir = Workdir(folder)
+            stack.enter_context(workdir.locked())
+            workdir.check_config(experiment.config)
+            opened.append(stack.enter_context(open_run(experiment, workdir)))
+            opened[-1].begin()
+        Loop(opened, interrupt, deadline, watch).complete()
+
+
+def _kill_once(config: Config, folder: pathlib.Path) -> None:
+    """Starts the run in a process of its own and kills it with signal 9 when half of its epochs are done."""
+    mark = folder / KILLED_MARK
+    if mark.exists():
+        return
+    process = multiprocessing.get_context("spawn").Process(target=_train_silently, args=(config, folder), daemon=True)
+    process.start()
+    metrics, half = folder / "metrics.jsonl", max(1, config.train.epochs // 2)
+    while process.is_alive() and not (metrics.exists() and metrics.read_bytes().count(b"\n") >= half):
+        time.sleep(0.005)
+    process.kill()
+    process.join()
+    if process.exitcode == -signal.SIGKILL:
+        Workdir(folder).write(KILLED_MARK, {"signal": "SIGKILL"})
+    elif status_of(folder) not in ENDED:
+        raise UserError(f"{folder}: the process of the run that was to be killed failed by itself; see its error above")
+
+
+def _train_silently(config: Config, folder: pathlib.Path) -> None:
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        train(config, Workdir(folder))

@@ -1,0 +1,284 @@
+"""The statistics of a study: pure functions of arrays, each with its source.
+
+Runs of one arm share a base seed and differ in a replicate, so spread is always measured within bases.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from SALib.analyze import sobol
+from scipy import stats
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+# Two-sided, the smallest p-value of a sign-flip test is 2^(1 - pairs): six pairs can give .031.
+FEWEST_PAIRS = 6
+# Beyond this many pairs the sign flips are drawn, not listed.
+MOST_LISTED_PAIRS = 14
+MEANINGFUL = 0.75
+
+
+def spread(groups: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Mean, and standard deviation within groups with its interval.
+
+    The variance is pooled over groups; its interval is `df s^2 / chi^2_df`, which is exact for normal
+    values (its relative half-width is about `2 / sqrt(2 df)`) and too short for heavy tails.
+
+    Args:
+      groups: float `[runs]` each, the values of one base seed.
+
+    Returns:
+      `mean`, `sd` and `interval` (`[low, high]` of the SD); the last two are null below two runs of a base.
+    """
+    values = np.concatenate([np.asarray(each, np.float64) for each in groups]) if groups else np.zeros(0)
+    if not len(values):
+        return {"mean": None, "sd": None, "interval": None}
+    variance, df = _pooled_variance(groups)
+    if not df:
+        return {"mean": float(values.mean()), "sd": None, "interval": None}
+    tail = (1 - CONFIDENCE) / 2
+    low, high = (float(np.sqrt(df * variance / stats.chi2.ppf(q, df))) for q in (1 - tail, tail))
+    return {"mean": float(values.mean()), "sd": float(np.sqrt(variance)), "interval": [low, high]}
+
+
+def spread_ratio(groups: Sequence[np.ndarray], floor: Sequence[np.ndarray]) -> dict[str, Any] | None:
+    """The ratio of two standard deviations, and whether they differ.
+
+    Returns:
+      `ratio` with the F distribution's `interval`, exact for normal values, and `p` of the Brown-Forsythe
+      test (1974, JASA 69:364: an analysis of variance of the distances from the group's median), which holds
+      for others too. `p` is null below three runs of a base: two lie equally far from their median. All is null
+      where either spread cannot be estimated or the floor is 0.
+    """
+    (variance, df), (floor_variance, floor_df) = _pooled_variance(groups), _pooled_variance(floor)
+    if not df or not floor_df or not floor_variance:
+        return None
+    tail = (1 - CONFIDENCE) / 2
+    ratio = variance / floor_variance
+    low, high = (float(np.sqrt(ratio / stats.f.ppf(q, df, floor_df))) for q in (1 - tail, tail))
+    distances = [np.concatenate([np.abs(each - np.median(each)) for each in side]) for side in (groups, floor)]
+    testable = min(len(each) for each in (*groups, *floor)) > 2
+    p = float(stats.f_oneway(*distances).pvalue) if testable else None
+    return {"ratio": float(np.sqrt(ratio)), "interval": [low, high], "p": p}
+
+
+def _pooled_variance(groups: Sequence[np.ndarray]) -> tuple[float, int]:
+    centred = [np.asarray(each, np.float64) for each in groups if len(each) > 1]
+    df = sum(len(each) - 1 for each in centred)
+    # Equal values have a spread of exactly 0, whatever the rounding of their mean.
+    return sum(float(np.sum((each - each.mean()) ** 2)) if np.ptp(each) else 0.0 for each in centred) / max(df, 1), df
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for the number of tests, step down (Holm 1979, Scand. J. Statist. 6:65)."""
+    order = np.argsort(p_values, kind="stable")
+    adjusted = np.zeros(len(p_values))
+    largest = 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted.tolist()
+
+
+def disagreement_matrix(predictions: Sequence[np.ndarray]) -> np.ndarray:
+    """Share of frames that two runs take for different classes: float `[runs, runs]`.
+
+    Args:
+      predictions: int `[frames]` each, in one order of frames.
+    """
+    return _over_pairs(predictions, lambda a, b: float(np.mean(a != b)))
+
+
+def logit_correlation_matrix(logits: Sequence[np.ndarray]) -> np.ndarray:
+    """Pearson correlation of two runs' logits over frames and classes, less each frame's mean: `[runs, runs]`.
+
+    As in Summers & Dinneen (ICML 2021, section 2); a frame's mean logit has no influence on its probabilities.
+    """
+    centred = [each - each.mean(axis=1, keepdims=True) for each in logits]
+    return _over_pairs(centred, _correlation)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """0 for logits that say nothing."""
+    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1]) if np.any(a) and np.any(b) else 0.0
+
+
+def ensemble_gain_matrix(logits: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """Accuracy of two runs' mean logits less the mean accuracy of the two: float `[runs, runs]`."""
+
+    def accuracy(z: np.ndarray) -> float:
+        return float(np.mean(z.argmax(axis=1) == labels))
+
+    return _over_pairs(logits, lambda a, b: accuracy((a + b) / 2) - (accuracy(a) + accuracy(b)) / 2)
+
+
+def _over_pairs(runs: Sequence[np.ndarray], measure: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
+    matrix = np.zeros((len(runs), len(runs)))
+    for i, j in itertools.combinations(range(len(runs)), 2):
+        matrix[i, j] = matrix[j, i] = measure(runs[i], runs[j])
+    return matrix
+
+
+def mean_over_pairs(matrices: Sequence[np.ndarray], rng: np.random.Generator) -> dict[str, Any]:
+    """Mean over pairs of runs, with a bootstrap of runs: pairs that share a run are not independent.
+
+    A run drawn twice makes no pair with itself. Each base has a matrix, and is resampled apart.
+
+    Returns:
+      `mean` and `interval`; null below two runs, and the interval below four.
+    """
+    pairs = np.concatenate([each[np.triu_indices(len(each), 1)] for each in matrices] or [np.zeros(0)])
+    if not len(pairs):
+        return {"mean": None, "interval": None}
+    if min(len(each) for each in matrices) < 4:
+        return {"mean": float(pairs.mean()), "interval": None}
+    sums, counts = np.zeros(RESAMPLES), np.zeros(RESAMPLES)
+    for matrix in matrices:
+        drawn = rng.integers(len(matrix), size=(RESAMPLES, len(matrix)))
+        times = np.stack([np.bincount(row, minlength=len(matrix)) for row in drawn]).astype(np.float64)
+        weights = times[:, :, None] * times[:, None, :] * ~np.eye(len(matrix), dtype=bool)
+        sums += np.sum(weights * matrix, axis=(1, 2))
+        counts += np.sum(weights, axis=(1, 2))
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(sums[counts > 0] / counts[counts > 0], [tail, 1 - tail])
+    return {"mean": float(pairs.mean()), "interval": [float(low), float(high)]}
+
+
+def distribution_variance(correct: np.ndarray, groups: np.ndarray | None = None) -> float | None:
+    """Variance of runs' accuracy on new data of the same kind, apart from the validation set's own noise.
+
+    `G / (G - 1) (Var_h(mean) - G^-2 sum_g Var_h(mean of group g))` over runs h (Jordan, ICLR 2024, theorem 1;
+    frames in groups of equal size, which are not independent, take the place of frames).
+
+    Args:
+      correct: bool `[runs, frames]`.
+      groups: int `[frames]`, the group of each frame; null: every frame is its own.
+
+    Returns:
+      The variance, which may be estimated below 0; null below two runs or two groups.
+    """
+    errors = 1.0 - np.asarray(correct, np.float64)
+    if groups is not None:
+        sizes = np.bincount(groups)
+        members = np.zeros((errors.shape[1], len(sizes)))
+        members[np.arange(errors.shape[1]), groups] = 1 / sizes[groups]
+        errors = errors @ members
+    runs, count = errors.shape
+    if runs < 2 or count < 2:
+        return None
+    whole = errors.mean(axis=1).var(ddof=1)
+    return float(count / (count - 1) * (whole - errors.var(axis=0, ddof=1).sum() / count**2))
+
+
+def probability_of_superiority(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
+    """P(A > B) over paired runs, ties counting half (Bouthillier et al., MLSys 2021, section 5).
+
+    Returns:
+      `probability`, its percentile-bootstrap `interval` over pairs, `significant` (the lower limit exceeds .5)
+      and `meaningful` (significant, and the upper limit exceeds .75).
+    """
+    wins = (np.asarray(a) > np.asarray(b)) + 0.5 * (np.asarray(a) == np.asarray(b))
+    means = wins[rng.integers(len(wins), size=(RESAMPLES, len(wins)))].mean(axis=1)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return {
+        "probability": float(wins.mean()),
+        "interval": [float(low), float(high)],
+        "significant": bool(low > 0.5),
+        "meaningful": bool(low > 0.5 and high > MEANINGFUL),
+    }
+
+
+def sign_flip_p(differences: np.ndarray, rng: np.random.Generator) -> float | None:
+    """Two-sided p-value of a mean paired difference: every sign pattern is as likely (Fisher 1935, section 21).
+
+    Up to 14 pairs all patterns are listed; beyond, 2^14 are drawn, the observed one counted among them.
+
+    Returns:
+      Null below six pairs: no result of theirs can reach .05.
+    """
+    differences = np.asarray(differences, np.float64)
+    pairs = len(differences)
+    if pairs < FEWEST_PAIRS:
+        return None
+    if pairs <= MOST_LISTED_PAIRS:
+        signs = np.array(list(itertools.product((1, -1), repeat=pairs)))
+    else:
+        signs = rng.choice((1, -1), size=(2**MOST_LISTED_PAIRS, pairs))
+        signs[0] = 1
+    sums = np.abs(signs @ differences)
+    # Sums of the same terms in another order may differ in the last bits.
+    return float(np.mean(sums >= abs(differences.sum()) * (1 - 1e-12)))
+
+
+def sobol_indices(problem: dict[str, Any], values: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Shares of the variance by factor: first order (Saltelli et al. 2010) and total (Jansen 1999), by SALib.
+
+    Args:
+      problem: of SALib, with `names`.
+      values: float `[rows x (factors + 2)]`, in the order of the design.
+
+    Returns:
+      For each factor `first` and `total`, and half-widths of their bootstrap intervals, `first_half_width` and
+      `total_half_width`.
+    """
+    result = sobol.analyze(problem, np.asarray(values, np.float64), calc_second_order=False, seed=0)
+    columns = {"first": "S1", "total": "ST", "first_half_width": "S1_conf", "total_half_width": "ST_conf"}
+    return {
+        factor: {name: float(result[column][number]) for name, column in columns.items()}
+        for number, factor in enumerate(problem["names"])
+    }
+
+
+def variance_components(table: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
+    """Components of a crossed design without replication: splits, seeds, and what is left.
+
+    `var_split = (MS_split - MS_rest) / seeds` and `var_seed = (MS_seed - MS_rest) / splits`, at least 0
+    (Searle, Casella & McCulloch 1992, section 4.3). Intervals are generalised confidence intervals (Weerahandi 1993,
+    JASA 88:899): each mean square is replaced by `df MS / chi^2_df`, drawn many times.
+
+    Args:
+      table: float `[splits, seeds]`.
+      rng: of the draws.
+
+    Returns:
+      `split`, `seed` and `rest`: `variance`, `sd`, `interval` (of the SD) and `note`. `variance` is null, and
+      `note` says why, where degrees of freedom run out.
+    """
+    table = np.asarray(table, np.float64)
+    splits, seeds = table.shape
+    if splits < 2 or seeds < 2:
+        note = f"not estimable: {splits} splits and {seeds} seeds; it takes two of each"
+        return {
+            name: {"variance": None, "sd": None, "interval": None, "note": note} for name in ("split", "seed", "rest")
+        }
+    rows, columns = table.mean(axis=1), table.mean(axis=0)
+    rest = table - rows[:, None] - columns[None, :] + table.mean()
+    df = {"split": splits - 1, "seed": seeds - 1, "rest": (splits - 1) * (seeds - 1)}
+    squares = {
+        "split": seeds * np.sum((rows - table.mean()) ** 2) / df["split"],
+        "seed": splits * np.sum((columns - table.mean()) ** 2) / df["seed"],
+        "rest": np.sum(rest**2) / df["rest"],
+    }
+    drawn = {name: df[name] * squares[name] / rng.chisquare(df[name], 100 * RESAMPLES) for name in df}
+    tail = (1 - CONFIDENCE) / 2
+
+    def component(name: str, repeats: int) -> dict[str, Any]:
+        raw = (squares[name] - squares["rest"]) / repeats
+        low, high = np.quantile(np.maximum((drawn[name] - drawn["rest"]) / repeats, 0), [tail, 1 - tail])
+        note = "estimated below 0, and so set to 0: it is smaller than what is left can hide" if raw < 0 else None
+        return _component(max(raw, 0.0), low, high, note)
+
+    low, high = np.quantile(drawn["rest"], [tail, 1 - tail])
+    return {
+        "split": component("split", seeds),
+        "seed": component("seed", splits),
+        "rest": _component(squares["rest"], low, high, None),
+    }
+
+
+def _component(variance: float, low: float, high: float, note: str | None) -> dict[str, Any]:
+    interval = [float(np.sqrt(low)), float(np.sqrt(high))]
+    return {"variance": float(variance), "sd": float(np.sqrt(variance)), "interval": interval, "note": note}

@@ -1,0 +1,74 @@
+"""The shards of a study as jobs of SLURM, or as processes of this machine, through submitit."""
+
+import dataclasses
+import pathlib
+import time
+import traceback
+from typing import Any
+
+import submitit
+from tqdm import tqdm
+
+from dogjax.config import Config
+from dogjax.errors import UserError
+from dogjax.study.shard import run_shard
+
+POLL_SECONDS = 1.0
+# A job that SLURM takes from its machine is put back into the queue, and goes on from its checkpoints.
+MINUTES = 24 * 60
+
+
+def submit_shards(config: Config, folder: pathlib.Path) -> None:
+    """Submits `study.shards` jobs that each run one shard, and waits for them.
+
+    Raises:
+      UserError: SLURM is not there, or a job failed; what the others have finished is kept.
+    """
+    study = config.study
+    executor = _executor(study.submit, study.slurm_partition, folder / "jobs")
+    shards = [f"{part}/{study.shards}" for part in range(1, study.shards + 1)]
+    jobs = [executor.submit(run_job, _with_shard(config, shard), folder) for shard in shards]
+    with tqdm(total=len(jobs), desc=f"{study.submit} jobs", unit=" jobs", disable=None) as bar:
+        waiting = list(jobs)
+        while waiting:
+            time.sleep(POLL_SECONDS)
+            ended = [job for job in waiting if job.done()]
+            waiting = [job for job in waiting if job not in ended]
+            bar.update(len(ended))
+    failures = [(shard, reason) for shard, job in zip(shards, jobs) if (reason := _failure(job))]
+    if failures:
+        shard, reason = failures[0]
+        raise UserError(
+            f"study.submit='{study.submit}': {len(failures)} of {len(jobs)} jobs failed, the first of them shard "
+            f"{shard}: {reason}; the logs are in {folder / 'jobs'}, and the same command goes on from what is finished"
+        )
+
+
+def run_job(config: Config, folder: pathlib.Path) -> str:
+    """What a job does; an empty answer is success, else the reason why not."""
+    try:
+        run_shard(config, folder)
+    except UserError as error:
+        traceback.print_exc()
+        return str(error)
+    return ""
+
+
+def _executor(cluster: str, partition: str, logs: pathlib.Path) -> Any:
+    try:
+        executor = submitit.AutoExecutor(folder=logs, cluster=cluster)
+    except RuntimeError as error:
+        raise UserError(f"study.submit='{cluster}': {error}; use 'local', or run each study.shard yourself") from error
+    executor.update_parameters(timeout_min=MINUTES, name="dogjax-study")
+    if cluster == "slurm" and partition:
+        executor.update_parameters(slurm_partition=partition)
+    return executor
+
+
+def _with_shard(config: Config, shard: str) -> Config:
+    return dataclasses.replace(config, study=dataclasses.replace(config.study, shard=shard, submit="no"))
+
+
+def _failure(job: Any) -> str:
+    error = job.exception()
+    return str(error).strip().splitlines()[-1] if error else job.result()

@@ -1,0 +1,163 @@
+"""A study in one paragraph of plain words: is it randomness, and whose?"""
+
+from typing import Any
+
+from dogjax.study.plan import ALL, REFERENCE
+
+
+def in_words(study: dict[str, Any]) -> str:
+    """The `verdict` of `study.json`, from everything else in it."""
+    parts = {"seeds": _seeds, "sobol": _sobol, "crossed": _crossed, "arms": _arms}
+    sentences = parts[study["kind"]](study)
+    diverged = {name: arm["diverged"] for name, arm in study["arms"].items() if arm["diverged"]}
+    if diverged:
+        sentences.append(
+            f"Runs diverged, and are in no figure: {_listed(f'{n} of {name}' for name, n in diverged.items())}."
+        )
+    if study["missing"]:
+        sentences.append(f"{len(study['missing'])} runs are not finished, so all of this is of the others alone.")
+    return " ".join(sentences)
+
+
+def _seeds(study: dict[str, Any]) -> list[str]:
+    sentences = [_control(study["control"])]
+    arms, against = study["arms"], study.get("against_poke")
+    if not against or arms["poke"]["accuracy"]["sd"] is None:
+        return [*sentences, "No floor is measured yet: nothing can be said of the streams."]
+    most = ALL if ALL in arms else next(iter(against))
+    every = "every stream" if most == ALL else f"the stream {most}"
+    sentences.append(
+        f"With a fresh seed for {every}, the final accuracy has a standard deviation of "
+        f"{_points(arms[most]['accuracy'])} around {arms[most]['accuracy']['mean']:.1%}; one parameter moved by one "
+        f"unit in its last place, and nothing else, gives {_points(arms['poke']['accuracy'])}."
+    )
+    if not arms["poke"]["loss"]["sd"]:
+        sentences.append("The smallest change has no effect at all, so any spread is the streams' own.")
+        return [*sentences, *_within(arms)]
+    if any(each[m] and each[m]["p"] is None for each in against.values() for m in each):
+        return [*sentences, "Two runs a base are too few to tell a stream from that floor.", *_within(arms)]
+    above = {name: _exceeds(each) for name, each in against.items()}
+    found = [name for name, measures in above.items() if measures]
+    unclear = [name for name in against if name not in found]
+    for name in found:
+        ratios = _listed(f"{against[name][m]['ratio']:.1f} times that of {m}" for m in above[name])
+        sentences.append(f"{_subject(name)} spreads the runs more than that floor: {ratios}.")
+    if unclear:
+        which = "No stream" if not found else _listed(f"'{name}'" for name in unclear)
+        sentences.append(
+            f"{which} can be told from the floor with {arms['poke']['runs']} runs an arm: the training is chaotic, any "
+            "change moves it as far, and no one seed is to blame."
+        )
+    return [*sentences, *_within(arms)]
+
+
+def _exceeds(against: dict[str, Any]) -> list[str]:
+    return [m for m in ("accuracy", "loss") if against[m] and against[m]["significant"] and against[m]["ratio"] > 1]
+
+
+def _subject(name: str) -> str:
+    return "All streams together" if name == ALL else f"The stream '{name}'"
+
+
+def _within(arms: dict[str, Any]) -> list[str]:
+    """The jumps of one curve, which are another matter than the spread between runs."""
+    volatilities = [each["volatility"] for each in arms.values()]
+    means = [each["mean"] for each in volatilities if each and each["mean"] is not None]
+    if not means:
+        return []
+    return [
+        f"Within a run the validation loss moves from epoch to epoch all the same: volatility {min(means):.2f} to "
+        f"{max(means):.2f} over the arms, whichever stream is frozen. Freezing seeds repeats such a curve; it does not "
+        "calm it."
+    ]
+
+
+def _sobol(study: dict[str, Any]) -> list[str]:
+    sentences = [_control(study["control"])]
+    shares = study["sobol"] and study["sobol"]["accuracy"]
+    if not shares:
+        return [
+            *sentences,
+            "The shares of the streams cannot be estimated: runs are missing or diverged, or nothing varies.",
+        ]
+    for name, share in shares["streams"].items():
+        sentences.append(
+            f"'{name}' alone explains {_share(share['first'], share['first_half_width'])} of the variance of accuracy, "
+            f"and has a part in {_share(share['total'], share['total_half_width'])}."
+        )
+    sentences.append(f"{shares['interactions']:.0%} belong to no stream alone.")
+    if shares["floor_variance"] is not None:
+        share = shares["floor_variance"] / shares["variance"]
+        sentences.append(
+            f"One parameter moved by one unit in its last place gives {share:.0%} "
+            "of that variance by itself: a total share below it is no evidence of a stream."
+        )
+    return sentences
+
+
+def _crossed(study: dict[str, Any]) -> list[str]:
+    components = study["components"]["accuracy"]
+    if not components:
+        return ["The components cannot be estimated: runs are missing or diverged."]
+    split, seed, rest = components["split"], components["seed"], components["rest"]
+    if split["variance"] is None:
+        return [f"The components are {split['note']}."]
+    sentences = [
+        f"Between splits the accuracy has a standard deviation of {_points(split)}, between seeds of {_points(seed)}; "
+        f"{_points(rest)} belong to neither alone."
+    ]
+    for name, component in (("splits", split), ("seeds", seed)):
+        if component["note"]:
+            sentences.append(f"That of {name} is {component['note']}.")
+    return sentences
+
+
+def _arms(study: dict[str, Any]) -> list[str]:
+    sentences = []
+    for name, measures in study["against_reference"].items():
+        if not measures["accuracy"]:
+            sentences.append(f"'{name}' has too few finished pairs to be compared.")
+            continue
+        changes = [text for each in ("accuracy", "loss", "volatility") if (text := _change(each, measures[each]))]
+        sentences.append(
+            f"'{name}' against '{REFERENCE}', {measures['accuracy']['pairs']} pairs: {'; '.join(changes)}."
+        )
+    return sentences or ["No arm has run yet."]
+
+
+def _change(name: str, comparison: dict[str, Any] | None) -> str:
+    if not comparison:
+        return ""
+    difference = comparison["difference"]
+    size = f"{difference * 100:+.1f} points" if name == "accuracy" else f"{difference:+.3f}"
+    if comparison["p"] is None:
+        return f"{name} {size} (too few pairs for a p-value)"
+    certain = "significant" if comparison["holm_p"] < 0.05 else "not significant"
+    return f"{name} {size} ({certain}, p {comparison['holm_p']:.3f} by Holm)"
+
+
+def _control(control: dict[str, Any]) -> str:
+    if not control["runs"]:
+        return "The control has not run, so it is not known whether this machine repeats a run to the bit."
+    if not control["identical"]:
+        return "The control runs differ although nothing was varied: no figure here can be trusted."
+    killed = f", {control['killed']} of them killed on its way and resumed," if control["killed"] else ""
+    return (
+        f"{control['runs']} runs with the same seeds{killed} are equal to the bit: nothing is random here but the "
+        "named streams."
+    )
+
+
+def _points(spread: dict[str, Any]) -> str:
+    """A standard deviation of accuracy in percentage points, with its interval."""
+    low, high = spread["interval"]
+    return f"{spread['sd'] * 100:.1f} points ({low * 100:.1f} to {high * 100:.1f})"
+
+
+def _share(value: float, half_width: float) -> str:
+    return f"{value:.0%} (give or take {half_width:.0%})"
+
+
+def _listed(parts: Any) -> str:
+    *most, last = list(parts)
+    return f"{', '.join(most)} and {last}" if most else last
