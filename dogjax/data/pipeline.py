@@ -7,6 +7,7 @@ resumes at step t starts its pipeline at step t.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,6 +27,8 @@ tf.config.set_visible_devices([], "GPU")
 tf.config.set_visible_devices([], "TPU")
 
 Batch = dict[str, np.ndarray]
+# A function of an element of a dataset, in a TensorFlow graph.
+Load = Callable[..., dict[str, tf.Tensor]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,18 +61,7 @@ class Pipeline:
 
     def train_batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Training batches of the steps `start`, ..., `stop - 1`."""
-        frames = self.split.train
-        order = tf.constant(self.streams.tf_seed("order"))
-        augment = tf.constant(self.streams.tf_seed("augment"))
-
-        def load(step: tf.Tensor) -> dict[str, tf.Tensor]:
-            epoch = step // self.steps_per_epoch
-            first = (step - epoch * self.steps_per_epoch) * self._batch_size
-            chosen = _shuffled(frames, _fold_in(order, epoch), first, self._batch_size)
-            images = augment_batch(self.images.gather(chosen), chosen, self.config.augment, _fold_in(augment, epoch))
-            return self._batch(images, chosen)
-
-        return _iterate(tf.data.Dataset.range(start, stop), load)
+        return _iterate(tf.data.Dataset.range(start, stop), self._load_train)
 
     def train_frames(self, step: int) -> np.ndarray:
         """Frame numbers of one training batch."""
@@ -80,14 +72,11 @@ class Pipeline:
 
         Clean, unless `augment.validation` asks for the augmentation of `epoch`.
         """
-        augment = tf.constant(self.streams.tf_seed("augment"))
-
-        def transform(images: tf.Tensor, frames: tf.Tensor) -> tf.Tensor:
-            if not self.config.augment.validation:
-                return tf.cast(images, tf.float32)
-            return augment_batch(images, frames, self.config.augment, _fold_in(augment, tf.constant(epoch, tf.int64)))
-
-        return self._padded(self.split.validation, transform)
+        frames, size = self.split.validation, self._batch_size
+        padded = np.resize(frames, -(-len(frames) // size) * size).reshape(-1, size)
+        mask = (np.arange(padded.size) < len(frames)).astype(np.float32).reshape(-1, size)
+        epochs = np.full(len(padded), epoch, np.int64)
+        return _iterate(tf.data.Dataset.from_tensor_slices((padded, mask, epochs)), self._load_validation)
 
     def clean_training_batches(self, limit: int) -> Iterator[Batch]:
         """At most `limit` training frames without augmentation, in full batches of one size.
@@ -99,25 +88,45 @@ class Pipeline:
         frames = frames[:: max(1, -(-len(frames) // limit))]
         count = -(-len(frames) // self.config.train.batch_size)
         rows = frames[: len(frames) // count * count].reshape(-1, count).T
+        return _iterate(tf.data.Dataset.from_tensor_slices(rows), self._load_clean)
 
+    # Traced once a run, not once an epoch: tracing the augmentation takes longer than a small epoch.
+
+    @functools.cached_property
+    def _load_train(self) -> Load:
+        order, augment = (tf.constant(self.streams.tf_seed(name)) for name in ("order", "augment"))
+
+        def load(step: tf.Tensor) -> dict[str, tf.Tensor]:
+            epoch = step // self.steps_per_epoch
+            first = (step - epoch * self.steps_per_epoch) * self._batch_size
+            chosen = _shuffled(self.split.train, _fold_in(order, epoch), first, self._batch_size)
+            images = augment_batch(self.images.gather(chosen), chosen, self.config.augment, _fold_in(augment, epoch))
+            return self._batch(images, chosen)
+
+        return tf.function(load, autograph=False)
+
+    @functools.cached_property
+    def _load_validation(self) -> Load:
+        augment = tf.constant(self.streams.tf_seed("augment"))
+
+        def load(chosen: tf.Tensor, kept: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
+            images = self.images.gather(chosen)
+            if self.config.augment.validation:
+                images = augment_batch(images, chosen, self.config.augment, _fold_in(augment, epoch))
+            return self._batch(tf.cast(images, tf.float32), chosen) | {"mask": kept}
+
+        return tf.function(load, autograph=False)
+
+    @functools.cached_property
+    def _load_clean(self) -> Load:
         def load(chosen: tf.Tensor) -> dict[str, tf.Tensor]:
             return self._batch(tf.cast(self.images.gather(chosen), tf.float32), chosen)
 
-        return _iterate(tf.data.Dataset.from_tensor_slices(rows), load)
+        return tf.function(load, autograph=False)
 
     @property
     def _batch_size(self) -> int:
         return self.config.train.batch_size
-
-    def _padded(self, frames: np.ndarray, transform: Callable) -> Iterator[Batch]:
-        size = self._batch_size
-        padded = np.resize(frames, -(-len(frames) // size) * size).reshape(-1, size)
-        mask = (np.arange(padded.size) < len(frames)).astype(np.float32).reshape(-1, size)
-
-        def load(chosen: tf.Tensor, kept: tf.Tensor) -> dict[str, tf.Tensor]:
-            return self._batch(transform(self.images.gather(chosen), chosen), chosen) | {"mask": kept}
-
-        return _iterate(tf.data.Dataset.from_tensor_slices((padded, mask)), load)
 
     def _batch(self, images: tf.Tensor, frames: tf.Tensor) -> dict[str, tf.Tensor]:
         return {
@@ -158,6 +167,6 @@ def _fold_in(seed: tf.Tensor, counter: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(seed, counter)
 
 
-def _iterate(dataset: tf.data.Dataset, load: Callable) -> Any:
+def _iterate(dataset: tf.data.Dataset, load: Load) -> Any:
     loaded = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return loaded.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
