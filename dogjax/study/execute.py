@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from dogjax.config import Config
+from dogjax.config import Config, DataConfig
 from dogjax.errors import UserError
 from dogjax.files import read_json
 from dogjax.interrupt import Interrupt
@@ -70,13 +70,13 @@ class _Builder:
     """Experiments that share their frames, and so their memory."""
 
     def __init__(self) -> None:
-        self._materials: dict[object, Material] = {}
+        self._materials: dict[DataConfig, Material] = {}
 
     def experiment(self, config: Config) -> Experiment:
-        if config.data not in self._materials:
-            self._materials.clear()  # arms on other data come one after the other
-            self._materials[config.data] = load_material(config.data)
-        return build_experiment(config, self._materials[config.data])
+        frames = dataclasses.replace(config.data, scale="raw")  # frames are scaled later, batch by batch
+        if frames not in self._materials:
+            self._materials[frames] = load_material(config.data)
+        return build_experiment(config, self._materials[frames])
 
 
 def _batches(

@@ -1,0 +1,82 @@
+"""`report.html` in a real browser: it draws itself, fails at nothing, asks for nothing, and trusts no name."""
+
+import json
+import shutil
+
+import pytest
+
+from dogjax.config import replace_fields
+from dogjax.errors import UserError
+from dogjax.files import write_json
+from dogjax.report.page import write_page
+from dogjax.study.study import run_study
+from dogjax.train.workdir import Workdir
+from tests.report.browser import rendered
+
+EVIL = "<script>document.title='stolen'</script>"
+
+
+@pytest.fixture(scope="module")
+def run(setup, tmp_path_factory):
+    """A run whose first recording has a name that is a script."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    setup.train(folder, train__epochs=3)
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    evaluation["by_recording"] = {EVIL: next(iter(evaluation["by_recording"].values()))}
+    write_json(folder / "evaluation.json", evaluation)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["seeds", "sobol", "crossed", "arms"])
+def study(request, setup, tmp_path_factory):
+    """A small study of each kind."""
+    folder = tmp_path_factory.mktemp("study") / request.param
+    fields = {"study.kind": request.param, "study.replicates": 2, "study.bases": 1, "study.streams": ("init", "order")}
+    arms = (("clean", (("augment.zoom", 0.0),)),)
+    config = replace_fields(setup.config(), fields | {"study.arms": arms, "train.epochs": 2})
+    run_study(config, Workdir(folder))
+    write_page(folder)
+    return folder
+
+
+def test_a_page_of_a_run_shows_a_hostile_name_as_text(run, tmp_path):
+    write_page(run)
+    document, complaints, asked = rendered(run / "report.html", tmp_path)
+    assert (complaints, asked) == ([], [])
+    assert "&lt;script&gt;document.title='stolen'&lt;/script&gt;" in document
+    assert "<title>run: one run</title>" in document and "<script" not in document
+    assert document.count("data:image/svg+xml;base64,") == 2
+
+
+def test_a_page_of_a_study_draws_itself_without_a_network(study, tmp_path):
+    document, complaints, asked = rendered(study / "report.html", tmp_path)
+    assert (complaints, asked) == ([], [])
+    verdict = json.loads((study / "study.json").read_text())["verdict"]
+    assert verdict.split(":")[0] in document.replace("&#39;", "'")
+    pictures = {"seeds": 5, "sobol": 3, "crossed": 3, "arms": 3}[study.name]
+    assert document.count("data:image/svg+xml;base64,") == pictures
+
+
+def test_a_page_is_the_same_bytes_each_time(study):
+    before = (study / "report.html").read_bytes()
+    write_page(study)
+    assert (study / "report.html").read_bytes() == before
+
+
+def test_the_browser_would_see_a_script_and_a_request(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<script>throw new Error('odd')</script><img src='http://example.com/a.png'>")
+    _, complaints, asked = rendered(page, tmp_path / "profile")
+    assert "odd" in complaints[0] and asked == ["http://example.com/a.png"]
+
+
+def test_a_folder_without_a_run_has_no_page(tmp_path):
+    with pytest.raises(UserError, match="holds no run and no study yet"):
+        write_page(tmp_path)
+
+
+def test_a_run_that_has_not_ended_has_a_page(run, tmp_path):
+    shutil.copytree(run, tmp_path / "running")
+    (tmp_path / "running/evaluation.json").unlink()
+    write_page(tmp_path / "running")
+    assert "Loss" in (tmp_path / "running/report.html").read_text()
