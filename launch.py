@@ -1,4 +1,4 @@
-"""Trains, resumes, evaluates and studies an experiment.
+"""Trains, resumes, evaluates, diagnoses and studies an experiment.
 
 python launch.py --config=configs/baseline.py --workdir=DIR [--mode=MODE] [--config.FIELD=VALUE ...]
 """
@@ -23,7 +23,7 @@ from dogjax.strict import nearest_name
 if TYPE_CHECKING:
     from dogjax.train.workdir import Workdir
 
-MODES = ("train", "prepare", "eval", "study", "report")
+MODES = ("train", "prepare", "eval", "diagnose", "study", "report")
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment: a file in configs/.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder of the run: its results, and what it resumes from.")
@@ -40,7 +40,8 @@ def main(argv: list[str]) -> None:
     # Imported late: a mistake in a flag is answered at once, not after seconds of loading.
     from dogjax.train.workdir import Workdir
 
-    modes = {"train": _train, "prepare": _prepare, "eval": _evaluate, "study": _study, "report": _report}
+    modes = {"train": _train, "prepare": _prepare, "eval": _evaluate}
+    modes |= {"diagnose": _diagnose, "study": _study, "report": _report}
     modes[MODE.value](Workdir(pathlib.Path(WORKDIR.value)))
 
 
@@ -69,6 +70,14 @@ def _evaluate(workdir: "Workdir") -> None:
 
     evaluate_workdir(workdir, None if CONFIG.value is None else _config())
     print(summarise_workdir(workdir.path))
+
+
+def _diagnose(workdir: "Workdir") -> None:
+    from dogjax.diagnose.diagnose import diagnose_workdir
+    from dogjax.report.page import write_page
+
+    diagnose_workdir(workdir, None if CONFIG.value is None else _config())
+    write_page(workdir.path)
 
 
 def _study(workdir: "Workdir") -> None:

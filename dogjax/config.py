@@ -122,6 +122,7 @@ class TrainConfig:
     drop_remainder: bool = False  # false trains on the smaller last batch of an epoch, as Keras does
     checkpoint_every_epochs: int = _setting(1, low=1)
     keep: int = _setting(3, low=1)  # checkpoints to resume from
+    keep_weights: bool = True  # the network after every epoch, for --mode=diagnose
     max_minutes: float = _setting(0.0, low=0)  # stop, resumable, after this long; 0: never
 
 
@@ -170,6 +171,7 @@ OPERATIONAL_FIELDS = (
     "data.on_bad_video",
     "train.checkpoint_every_epochs",
     "train.keep",
+    "train.keep_weights",
     "train.max_minutes",
     "study.width",
     "study.shard",

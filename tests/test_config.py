@@ -77,7 +77,7 @@ def test_field_names_are_the_contract_s():
         "model": "widths kernels dense dropout norm norm_momentum head dtype",
         "optim": "name learning_rate momentum weight_decay schedule warmup_epochs clip_norm accumulate ema_decay "
         "label_smoothing loss",
-        "train": "batch_size epochs drop_remainder checkpoint_every_epochs keep max_minutes",
+        "train": "batch_size epochs drop_remainder checkpoint_every_epochs keep keep_weights max_minutes",
         "study": "kind streams replicates bases lengths arms width shard submit shards slurm_partition",
     }
     names = ["seed", *(f"{group}.{field}" for group, fields in expected.items() for field in fields.split())]

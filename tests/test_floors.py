@@ -7,7 +7,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 GROUND = ("errors", "prng", "files", "strict", "config", "interrupt")
-FLOORS = [{"data", "models"}, {"eval"}, {"train"}, {"study"}, {"report"}]
+FLOORS = [{"data", "models"}, {"eval"}, {"train"}, {"diagnose"}, {"study"}, {"report"}]
 MODULES = sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "dogjax").rglob("*.py") if path.name != "__init__.py"
 )

@@ -24,3 +24,46 @@ def von_neumann_volatility(losses: np.ndarray) -> float | None:
         return None
     steps = np.diff(np.log(losses))
     return float(np.sqrt(np.mean(steps**2) / 2))
+
+
+def robust_volatility(losses: np.ndarray) -> float | None:
+    """`1.4826 MAD(diff y) / sqrt(2)` with `y = log(loss)`: the volatility of the usual epoch, without its spikes.
+
+    1.4826 times the median absolute deviation is the standard deviation of normal values (Rousseeuw & Croux
+    1993, JASA 88:1273). Null where `von_neumann_volatility` is.
+    """
+    if von_neumann_volatility(losses) is None:
+        return None
+    steps = np.diff(np.log(losses))
+    return float(_scaled_mad(steps) / np.sqrt(2))
+
+
+def oscillation(losses: np.ndarray) -> float | None:
+    """Half of von Neumann's ratio, `sigma_vN^2 / var(y)`: near 0 a trend, near 1 white noise, above 1 to and fro.
+
+    Null where the volatility is, and for a constant curve.
+    """
+    volatility = von_neumann_volatility(losses)
+    variance = np.var(np.log(losses), ddof=1) if volatility is not None else 0.0
+    return float(volatility**2 / variance) if volatility is not None and variance else None
+
+
+def spike_share(losses: np.ndarray) -> float | None:
+    """Share of epochs that leap out: `y_t` above the median of the 11 epochs around by 3 scaled MADs of that rest.
+
+    Null where the volatility is.
+    """
+    if von_neumann_volatility(losses) is None:
+        return None
+    y = np.log(losses)
+    rests = y - np.array([np.median(y[max(0, t - 5) : t + 6]) for t in range(len(y))])
+    return float(np.mean(rests > 3 * _scaled_mad(rests))) if np.ptp(rests) else 0.0
+
+
+def drawdown(accuracies: np.ndarray) -> float:
+    """The deepest fall of accuracy below the best so far."""
+    return float(np.max(np.maximum.accumulate(accuracies) - accuracies))
+
+
+def _scaled_mad(values: np.ndarray) -> float:
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))

@@ -7,7 +7,7 @@ import jinja2
 
 from dogjax.errors import UserError
 from dogjax.files import read_json, read_json_lines, write_text
-from dogjax.report.run_figures import accuracy_picture, loss_picture
+from dogjax.report.run_figures import accuracy_picture, counterfactual_picture, loss_picture, shares_picture
 from dogjax.report.study_figures import study_pictures
 from dogjax.report.summary import summarise_workdir
 from dogjax.study.analysis import by_arm
@@ -43,7 +43,12 @@ def _run_page(workdir: pathlib.Path) -> str:
     metrics = read_json_lines(workdir / "metrics.jsonl")
     if not metrics:
         raise UserError(f"--workdir={workdir}: no epoch is finished yet; go on training first")
-    evaluation = read_json(workdir / "evaluation.json") if (workdir / "evaluation.json").exists() else None
+    evaluation, diagnosis = (_read_if_there(workdir / name) for name in ("evaluation.json", "diagnosis.json"))
+    pictures = [loss_picture(metrics), accuracy_picture(metrics)]
+    if diagnosis:
+        pictures.insert(0, counterfactual_picture(diagnosis["curves"]))
+        if diagnosis["shares"]:
+            pictures.insert(1, shares_picture(diagnosis["shares"]))
     return _render(
         "run.html",
         name=workdir.name,
@@ -51,8 +56,13 @@ def _run_page(workdir: pathlib.Path) -> str:
         evaluation=evaluation,
         warnings=read_json(workdir / "split.json")["audit"]["warnings"],
         result=read_json(workdir / "result.json"),
-        pictures=[loss_picture(metrics), accuracy_picture(metrics)],
+        diagnosis=diagnosis,
+        pictures=pictures,
     )
+
+
+def _read_if_there(path: pathlib.Path) -> Any:
+    return read_json(path) if path.exists() else None
 
 
 def _render(template: str, **values: Any) -> str:

@@ -40,3 +40,55 @@ def accuracy_picture(metrics: list[dict[str, Any]]) -> Picture:
         axes.set_ylabel("validation accuracy")
 
     return draw("Accuracy", "On the validation frames.", 2.2, paint)
+
+
+# Plain names of the switches, as a legend says them.
+_SWITCHES = {
+    "batch_norm_statistics": "BatchNorm measured anew",
+    "augmented_validation": "validation not augmented",
+    "last_iterate": "weights averaged",
+    "overconfidence": "temperature fitted",
+}
+
+
+def counterfactual_picture(curves: dict[str, Any]) -> Picture:
+    """The validation loss as it was, with each switch alone, and with all.
+
+    Args:
+      curves: those of `diagnosis.json`.
+    """
+    epochs, losses = curves["epochs"], curves["loss"]
+    switches = [name for name in losses if name in _SWITCHES]
+
+    def paint(figure: Figure) -> None:
+        panels = figure.subplots(len(switches) + 1, 1, sharex=True, sharey=True, squeeze=False).ravel()
+        for axes, name in zip(panels, [*switches, "all"]):
+            axes.plot(epochs, losses["as_it_was"], color=ORANGE, label="as it was")
+            axes.plot(epochs, losses[name], color=BLUE, linestyle="--", label="as it would have been")
+            axes.set_title("all of them" if name == "all" else _SWITCHES[name], loc="left")
+            axes.set_yscale("log")
+        panels[0].legend(frameon=False, ncols=2)
+        panels[-1].set_xlabel("epoch")
+        figure.supylabel("validation loss", fontsize=10)
+
+    caption = "Nothing was trained again: the same weights, looked at in another way."
+    return draw("The curve as it was, and as it would have been", caption, 1.0 + 1.25 * (len(switches) + 1), paint)
+
+
+def shares_picture(shares: dict[str, Any]) -> Picture:
+    """The share of the volatility that goes with each switch, and what stays."""
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        for row, (name, each) in enumerate(shares.items()):
+            axes.barh(row, each["share"], height=0.5, color=GREY if name == "unexplained" else BLUE)
+            if each["interval"]:
+                axes.plot(each["interval"], [row, row], color="black", linewidth=1.5)
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.set_yticks(range(len(shares)), [_SWITCHES.get(name, name) for name in shares])
+        axes.invert_yaxis()
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set_xlabel("share of the volatility")
+
+    caption = "Shapley values: they add up to the whole. Lines are 95 % intervals over the validation recordings."
+    return draw("Whose jumps they are", caption, 0.8 + 0.35 * len(shares), paint)

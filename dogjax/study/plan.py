@@ -127,8 +127,9 @@ def _arms(config: Config) -> Iterator[PlannedRun]:
 
 
 def _alone(config: Config) -> Config:
-    """The experiment as `--mode=train` knows it."""
-    return dataclasses.replace(config, study=StudyConfig())
+    """The experiment as `--mode=train` knows it; the weights of all epochs of all runs would fill a disk."""
+    train = dataclasses.replace(config.train, keep_weights=False)
+    return dataclasses.replace(config, study=StudyConfig(), train=train)
 
 
 def _seed(config: Config, offset: int) -> int:

@@ -23,6 +23,7 @@ from dogjax.train.result import best_epoch, describe_result
 from dogjax.train.resume import restore_state
 from dogjax.train.state import TrainState, state_sha256, zero_sums
 from dogjax.train.tensorboard import TensorBoard
+from dogjax.train.weights import write_weights
 from dogjax.train.workdir import Workdir
 
 
@@ -140,6 +141,8 @@ class Run:
         }
         self.metrics.append(line)
         self.state = self.state.replace(sums=self.experiment.devices.replicate(zero_sums()))
+        if self.experiment.config.train.keep_weights:
+            write_weights(self.workdir.path, epoch + 1, self.state.evaluated)
         write_predictions(self.workdir.path, epoch + 1, frames.frame_id, frames.label, logits)
         self.workdir.write_metrics(self.metrics)
         self.tensorboard.write(line)

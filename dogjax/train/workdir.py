@@ -56,7 +56,7 @@ class Workdir:
 
     def _remove_half_written(self) -> None:
         """Files of a process that was killed."""
-        for folder in (self.path, self.path / "predictions"):
+        for folder in (self.path, self.path / "predictions", self.path / "weights"):
             for half_written in folder.glob(".*.tmp"):
                 half_written.unlink()
 

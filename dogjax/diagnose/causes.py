@@ -1,0 +1,202 @@
+"""From findings to causes: each with its evidence and the override that fixes it, or not listed at all."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from dogjax.diagnose.counterfactual import AUGMENTED, BATCH_NORM, LAST_ITERATE, OVERCONFIDENCE
+from dogjax.diagnose.findings import Findings
+from dogjax.diagnose.shares import LEAST_SHARE
+
+# Below it a curve is calm: the loss moves by some 15 % of itself from epoch to epoch.
+CALM = 0.15
+# A training loss that jumps so far is a step that is too long, not a network that is looked at wrongly.
+TRAIN_JUMPS = 0.25
+LEAKY_SHARE = 0.5
+ONE_PAIR_SHARE = 0.6
+FEW_ERRORS = 0.03
+WIDE_INTERVAL = 0.1
+RAW_TEMPERATURE = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Cause:
+    """One cause.
+
+    Attributes:
+      name: of the design's list.
+      explains: `jumps`, of the curve from epoch to epoch, or `level`, what the score is worth.
+      share: of the volatility for `jumps`; for `level`, the share that its evidence names; null where there is none.
+      interval: 95 %, of the share; null where it cannot be estimated.
+      evidence: one sentence.
+      fix: configuration fields and their values.
+    """
+
+    name: str
+    explains: str
+    share: float | None
+    interval: list[float] | None
+    evidence: str
+    fix: dict[str, Any]
+
+
+def rank_causes(findings: Findings) -> list[Cause]:
+    """Those with evidence: first what makes the curve jump, by its share, then what its level is worth."""
+    jumps = sorted(_jumps(findings), key=lambda each: -(each.share or 0))
+    level = [cause for judge in _LEVEL if (cause := judge(findings))]
+    return [*jumps, *sorted(level, key=lambda each: -(each.share or 0))]
+
+
+def _jumps(findings: Findings) -> list[Cause]:
+    volatility = findings.symptom["volatility"]
+    if findings.shares is None or volatility is None or volatility < CALM:
+        return []
+    causes = []
+    for name, judged in findings.shares.items():
+        interval = judged["interval"]
+        if name == "unexplained" or interval is None or interval[0] < LEAST_SHARE:
+            continue
+        name, evidence, fix = _SWITCHES[name](findings, judged["share"])
+        causes.append(Cause(name, "jumps", judged["share"], interval, evidence, fix))
+    if not any(each.name == "learning_rate" for each in causes) and (cause := _learning_rate(findings)):
+        causes.append(cause)
+    if causes and (cause := _tail_batch(findings)):
+        causes.append(cause)
+    return causes
+
+
+def _batch_norm(findings: Findings, share: float) -> tuple[str, str, dict[str, Any]]:
+    evidence = (
+        f"with BatchNorm's statistics measured anew on clean training frames the same weights lose {share:.0%} of the "
+        f"jumps: the running ones, of momentum {findings.config.model.norm_momentum:g}, lag behind the weights"
+    )
+    # Group norm has no statistics that could lag.
+    fix = {"model.norm_momentum": 0.9} if findings.config.model.norm_momentum > 0.9 else {"model.norm": "group"}
+    return BATCH_NORM, evidence, fix
+
+
+def _augmented(findings: Findings, share: float) -> tuple[str, str, dict[str, Any]]:
+    return (
+        AUGMENTED,
+        f"on validation frames that are not augmented the same weights lose {share:.0%} of the jumps: each epoch is "
+        "scored on other frames",
+        {"augment.validation": False},
+    )
+
+
+def _last_iterate(findings: Findings, share: float) -> tuple[str, str, dict[str, Any]]:
+    evidence = f"averaged over five epochs the weights lose {share:.0%} of the jumps: the steps at the end are too long"
+    if (findings.symptom["train_volatility"] or 0) > TRAIN_JUMPS:
+        evidence += f", and the training loss jumps as well (volatility {findings.symptom['train_volatility']:.2f})"
+        return "learning_rate", evidence, {"optim.learning_rate": findings.config.optim.learning_rate / 10}
+    return LAST_ITERATE, evidence, {"optim.ema_decay": 0.99}
+
+
+def _overconfidence(findings: Findings, share: float) -> tuple[str, str, dict[str, Any]]:
+    return (
+        OVERCONFIDENCE,
+        f"with a temperature fitted on other recordings ({findings.temperature:.1f}) the same predictions lose "
+        f"{share:.0%} of the jumps; the worst twentieth of the frames carries "
+        f"{findings.frames['worst_twentieth']:.0%} of the loss",
+        {"optim.label_smoothing": 0.1},
+    )
+
+
+_SWITCHES: dict[str, Callable[[Findings, float], tuple[str, str, dict[str, Any]]]] = {
+    BATCH_NORM: _batch_norm,
+    AUGMENTED: _augmented,
+    LAST_ITERATE: _last_iterate,
+    OVERCONFIDENCE: _overconfidence,
+}
+
+
+def _learning_rate(findings: Findings) -> Cause | None:
+    volatility = findings.symptom["train_volatility"] or 0
+    if volatility < TRAIN_JUMPS:
+        return None
+    evidence = (
+        f"the training loss itself jumps from epoch to epoch (volatility {volatility:.2f}): the steps are too long"
+    )
+    return Cause(
+        "learning_rate",
+        "jumps",
+        None,
+        None,
+        evidence,
+        {"optim.learning_rate": findings.config.optim.learning_rate / 10},
+    )
+
+
+def _tail_batch(findings: Findings) -> Cause | None:
+    train, frames = findings.config.train, findings.train_frames
+    tail = frames % train.batch_size
+    if train.drop_remainder or not 0 < tail <= train.batch_size / 4:
+        return None
+    evidence = (
+        f"the last batch of every epoch has {tail} frames and moves the weights as far as {train.batch_size} do, just "
+        "before the epoch is scored; its share cannot be told without training again"
+    )
+    return Cause("tail_batch", "jumps", None, None, evidence, {"train.drop_remainder": True})
+
+
+def _leaky_split(findings: Findings) -> Cause | None:
+    share = findings.audit["nearest_training_frame"]["share_within_2_seconds"]
+    if share is None or share < LEAKY_SHARE:
+        return None
+    evidence = (
+        f"{share:.0%} of the validation frames lie within 2 s of a training frame of the same recording: the score is "
+        "memory of these recordings"
+    )
+    places = findings.audit["shared_backgrounds"]
+    strategy = "background" if len(places) >= findings.config.split.folds else "block"
+    return Cause("leaky_split", "level", share, None, evidence, {"split.strategy": strategy})
+
+
+def _background_confound(findings: Findings) -> Cause | None:
+    probe = findings.background
+    if probe["accuracy"] is None or probe["interval"][0] <= probe["chance"] + 0.1:
+        return None
+    share = (probe["accuracy"] - probe["chance"]) / (1 - probe["chance"])
+    low, high = ((limit - probe["chance"]) / (1 - probe["chance"]) for limit in probe["interval"])
+    evidence = (
+        f"a linear probe that sees the border of the frames alone names the dog in {probe['accuracy']:.0%} of unseen "
+        f"recordings' frames, chance is {probe['chance']:.0%}: the background tells the dog"
+    )
+    return Cause("background_confound", "level", share, [low, high], evidence, {"split.strategy": "background"})
+
+
+def _look_alikes(findings: Findings) -> Cause | None:
+    frames = findings.frames
+    if frames["pairs"] < 2 or frames["errors"] < FEW_ERRORS or frames["pair_share"] < ONE_PAIR_SHARE:
+        return None
+    pair = tuple(frames["pair"])
+    evidence = (
+        f"{frames['pair_share']:.0%} of all errors are between {pair[0]} and {pair[1]}, one of {frames['pairs']} pairs"
+    )
+    return Cause("look_alikes", "level", frames["pair_share"], None, evidence, {"data.merge_labels": list(pair)})
+
+
+def _small_validation(findings: Findings) -> Cause | None:
+    if findings.evaluation is None:
+        return None
+    interval: list[float] | None = findings.evaluation["intervals"]["accuracy"]
+    if interval is None or interval[1] - interval[0] < 2 * WIDE_INTERVAL:
+        return None
+    evidence = (
+        f"the accuracy lies between {interval[0]:.0%} and {interval[1]:.0%} with 95 % confidence: "
+        f"{findings.evaluation['intervals']['groups']} {findings.evaluation['intervals']['unit']}s are few"
+    )
+    return Cause("small_validation", "level", interval[1] - interval[0], None, evidence, {})
+
+
+def _input_scale(findings: Findings) -> Cause | None:
+    if findings.config.data.scale != "raw" or findings.temperature < RAW_TEMPERATURE:
+        return None
+    evidence = (
+        "pixels enter as 0..255, so the first layer's outputs and the logits start far too large (fitted temperature "
+        f"{findings.temperature:.1f})"
+    )
+    return Cause("input_scale", "level", None, None, evidence, {"data.scale": "standardise"})
+
+
+_LEVEL = (_leaky_split, _background_confound, _look_alikes, _small_validation, _input_scale)

@@ -1,0 +1,132 @@
+"""The curve as it would have been: every epoch's network scored again under every combination of four switches.
+
+Nothing is trained. A switch changes how the same weights are evaluated: with BatchNorm's statistics measured
+anew, on clean validation frames, averaged over the last epochs, or with a temperature fitted out of fold.
+"""
+
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+
+from dogjax.config import replace_fields
+from dogjax.diagnose.temperature import scale_out_of_fold
+from dogjax.eval.intervals import Groups
+from dogjax.eval.metrics import score_frames
+from dogjax.train.experiment import Experiment
+from dogjax.train.state import Variables
+from dogjax.train.weights import read_weights
+
+BATCH_NORM, AUGMENTED, LAST_ITERATE, OVERCONFIDENCE = (
+    "batch_norm_statistics",
+    "augmented_validation",
+    "last_iterate",
+    "overconfidence",
+)
+# Epochs that are averaged: latest-weight averaging (Kaddour 2022, arXiv 2209.14981), with BatchNorm's statistics
+# measured anew where that switch is on, as Izmailov et al. (2018, arXiv 1803.05407, section 3.2) demand.
+AVERAGED_EPOCHS = 5
+
+Switches = frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Counterfactuals:
+    """Validation under every combination of the switches that this run has.
+
+    Attributes:
+      epochs: numbers of the epochs that were scored, one after the other.
+      switches: those that change anything in this run.
+      logits: float32 `[epochs, frames, classes]` by the set of switches that are on, but for the temperature.
+      losses: float64 `[epochs, frames]`, cross-entropy, by the set of all switches that are on.
+      temperatures: float `[epochs]`, the mean over folds, with the other switches off.
+    """
+
+    epochs: list[int]
+    switches: tuple[str, ...]
+    logits: dict[Switches, np.ndarray]
+    losses: dict[Switches, np.ndarray]
+    temperatures: np.ndarray
+
+    def curve(self, on: Switches) -> np.ndarray:
+        """Mean validation loss of each epoch with the given switches on."""
+        return self.losses[on].mean(axis=1)
+
+
+def available_switches(experiment: Experiment) -> tuple[str, ...]:
+    """The switches that this run has; one that the run itself has thrown changes nothing."""
+    config = experiment.config
+    has = {
+        BATCH_NORM: config.model.norm == "batch",
+        AUGMENTED: config.augment.validation,
+        LAST_ITERATE: config.optim.ema_decay == 0,
+        OVERCONFIDENCE: True,
+    }
+    return tuple(name for name, there in has.items() if there)
+
+
+def subsets(switches: Sequence[str]) -> list[Switches]:
+    """Every set of switches, from none to all."""
+    return [frozenset(each) for size in range(len(switches) + 1) for each in itertools.combinations(switches, size)]
+
+
+def score_again(
+    experiment: Experiment, workdir: pathlib.Path, epochs: Sequence[int], groups: Groups, watch: Callable[[], object]
+) -> Counterfactuals:
+    """Scores the networks of the given epochs under every combination of switches.
+
+    Args:
+      experiment: the run.
+      workdir: of the run, with the weights of these epochs.
+      epochs: numbers from 1, one after the other.
+      groups: of the validation frames; temperatures are fitted on one half of them and used on the other.
+      watch: called after every epoch.
+    """
+    switches = available_switches(experiment)
+    networks = _Networks(experiment, workdir)
+    rows: dict[Switches, list[np.ndarray]] = {on: [] for on in subsets(switches) if OVERCONFIDENCE not in on}
+    for epoch in epochs:
+        for on, logits in networks.logits(epoch, list(rows)).items():
+            rows[on].append(logits)
+        watch()
+    logits = {on: np.stack(each) for on, each in rows.items()}
+    labels = experiment.validation.label
+    losses, temperatures = {}, np.ones(len(epochs))
+    for on, each in logits.items():
+        losses[on] = np.stack([score_frames(z, labels).losses for z in each])
+        scaled = [scale_out_of_fold(z, labels, groups) for z in each]
+        losses[on | {OVERCONFIDENCE}] = np.stack([score_frames(z, labels).losses for z, _ in scaled])
+        if not on:
+            temperatures = np.array([temperature for _, temperature in scaled])
+    return Counterfactuals(list(epochs), switches, logits, losses, temperatures)
+
+
+class _Networks:
+    """The networks of a run, and what they say of its validation frames."""
+
+    def __init__(self, experiment: Experiment, workdir: pathlib.Path) -> None:
+        self._experiment, self._workdir = experiment, workdir
+        clean = replace_fields(experiment.config, {"augment.validation": False})
+        pipeline = dataclasses.replace(experiment.pipeline, config=clean)
+        self._clean = dataclasses.replace(experiment, pipeline=pipeline)
+
+    def logits(self, epoch: int, wanted: list[Switches]) -> dict[Switches, np.ndarray]:
+        """Logits of one epoch under the wanted sets; frames are drawn once for all networks that see them."""
+        variables = {on: self._variables(epoch, on) for on in {on - {AUGMENTED} for on in wanted}}
+        found = {}
+        for experiment, clean in ((self._experiment, False), (self._clean, True)):
+            sets = [on for on in wanted if (AUGMENTED in on) == clean]
+            if sets:
+                seen = experiment.validation_logits(epoch - 1, *(variables[on - {AUGMENTED}] for on in sets))
+                found |= dict(zip(sets, seen))
+        return found
+
+    def _variables(self, epoch: int, on: Switches) -> Variables:
+        last = epoch if LAST_ITERATE not in on else max(1, epoch - AVERAGED_EPOCHS + 1)
+        each = [read_weights(self._workdir, number) for number in range(last, epoch + 1)]
+        mean = jax.tree.map(lambda *leaves: np.mean(leaves, axis=0, dtype=np.float64).astype(leaves[0].dtype), *each)
+        variables = self._experiment.devices.replicate(mean if len(each) > 1 else each[0])
+        return self._experiment.precise(variables) if BATCH_NORM in on else variables

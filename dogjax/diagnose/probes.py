@@ -1,0 +1,63 @@
+"""Does the background tell the dog? A linear probe that sees the border of the frames alone."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from dogjax.data.frames import FrameTable, Images
+
+# The border is this share of the side, on each side: outside of it is where the dog is.
+BORDER = 0.15
+# Averaged to squares of this many pixels: colours and places, not textures.
+CELL = 4
+MOST_FRAMES = 1500
+FOLDS = 5
+FEWEST_GROUPS = 3
+
+
+def border_features(images: np.ndarray) -> np.ndarray:
+    """Mean colours of the cells that lie in the border: float `[frames, features]`.
+
+    Args:
+      images: uint8 `[frames, side, side, 3]`.
+    """
+    frames, side = images.shape[:2]
+    cells = side // CELL
+    means = images[:, : cells * CELL, : cells * CELL].reshape(frames, cells, CELL, cells, CELL, 3).mean(axis=(2, 4))
+    edge = max(1, round(BORDER * cells))
+    inside = np.zeros((cells, cells), bool)
+    inside[edge : cells - edge, edge : cells - edge] = True
+    return means[:, ~inside].reshape(frames, -1)
+
+
+def probe_background(table: FrameTable, images: Images) -> dict[str, Any]:
+    """Accuracy of the probe on recordings that it has not seen, against that of the most frequent dog.
+
+    Returns:
+      `accuracy`, `chance`, `interval` (of the accuracy, over recordings, 95 % by the normal approximation) and
+      `groups`; `accuracy` is null, and `note` says why, where a dog has too few recordings.
+    """
+    frames = np.arange(len(table))[:: max(1, -(-len(table) // MOST_FRAMES))]
+    labels, recordings = table.label[frames], table.recording[frames]
+    each = [len(np.unique(recordings[labels == label])) for label in np.unique(labels)]
+    if "" in recordings or min(each) < FEWEST_GROUPS:
+        note = f"a dog has fewer than {FEWEST_GROUPS} recordings: its background cannot be told from the dog"
+        return {"accuracy": None, "chance": None, "interval": None, "groups": int(sum(each)), "note": note}
+    features = border_features(images.read(frames))
+    right = np.zeros(len(frames), bool)
+    for train, test in GroupKFold(FOLDS).split(features, labels, recordings):
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+        right[test] = probe.fit(features[train], labels[train]).predict(features[test]) == labels[test]
+    rates = np.array([right[recordings == name].mean() for name in np.unique(recordings)])
+    half = 1.96 * rates.std(ddof=1) / np.sqrt(len(rates))
+    return {
+        "accuracy": float(rates.mean()),
+        "chance": float(np.bincount(labels).max() / len(labels)),
+        "interval": [float(rates.mean() - half), float(rates.mean() + half)],
+        "groups": len(rates),
+        "note": None,
+    }
