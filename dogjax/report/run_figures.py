@@ -23,7 +23,7 @@ def loss_picture(metrics: list[dict[str, Any]]) -> Picture:
         axes.set_yscale("log")
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
-        axes.legend(frameon=False)
+        figure.legend(loc="outside upper left", frameon=False)
 
     return draw("Loss", "On a logarithmic scale.", 3.0, paint)
 
@@ -67,7 +67,7 @@ def counterfactual_picture(curves: dict[str, Any]) -> Picture:
             axes.plot(epochs, losses[name], color=BLUE, linestyle="--", label="as it would have been")
             axes.set_title("all of them" if name == "all" else _SWITCHES[name], loc="left")
             axes.set_yscale("log")
-        panels[0].legend(frameon=False, ncols=2)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", frameon=False, ncols=2)
         panels[-1].set_xlabel("epoch")
         figure.supylabel("validation loss", fontsize=10)
 

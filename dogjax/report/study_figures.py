@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from dogjax.report.drawing import BLUE, GREEN, GREY, ORANGE, VERMILION, Picture, draw
+from dogjax.report.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Picture, draw
 from dogjax.study.outcome import Outcome
 from dogjax.study.plan import REFERENCE
 
+COLORS = (BLACK, BLUE, GREEN, PURPLE, SKY, VERMILION)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
@@ -50,7 +51,7 @@ def spread_picture(study: dict[str, Any], measure: str, scale: float, unit: str)
             low, high = (scale * limit for limit in arms["poke"]["interval"])
             axes.axvspan(low, high, color=ORANGE, alpha=0.25, linewidth=0, label="floor: one bit of one weight")
             axes.axvline(scale * arms["poke"]["sd"], color=ORANGE, linewidth=1.5)
-            axes.legend(loc="lower right", frameon=False)
+            figure.legend(loc="outside upper left", frameon=False)
         for row, arm in enumerate(arms.values()):
             low, high = (scale * limit for limit in arm["interval"])
             axes.plot([low, high], [row, row], color=BLUE, linewidth=2)
@@ -112,14 +113,21 @@ def lengths_picture(study: dict[str, Any]) -> Picture:
             sds = [arms[name]["accuracy"]["sd"] for arms in lengths.values()]
             if None in sds:
                 continue
-            style = {"color": ORANGE, "linewidth": 3} if name == "poke" else {"color": BLUE, "alpha": 0.8}
+            color = ORANGE if name == "poke" else COLORS[number % len(COLORS)]
             marker = MARKERS[number % len(MARKERS)]
-            axes.plot(list(lengths), [100 * sd for sd in sds], marker=marker, label=name, **style)
+            axes.plot(
+                list(lengths),
+                [100 * sd for sd in sds],
+                marker=marker,
+                color=color,
+                linewidth=3 if name == "poke" else 1.5,
+                label=name,
+            )
         axes.set_ylim(bottom=0)
         axes.set_xticks(list(lengths))
         axes.set_xlabel("epochs")
         axes.set_ylabel("SD of accuracy, points")
-        axes.legend(frameon=False, ncols=2)
+        figure.legend(loc="outside upper left", frameon=False, ncols=4)
 
     return draw("Longer training", "The same runs, looked at earlier. Orange: the floor.", 2.9, paint)
 

@@ -1,11 +1,13 @@
 """From the outcomes of a study's runs to `study.json`: every arm measured, and set against its floor."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from dogjax.config import StudyConfig
+from dogjax.eval.predictions import Predictions
 from dogjax.study import statistics
 from dogjax.study.outcome import Outcome
 from dogjax.study.plan import design_problem
@@ -53,37 +55,42 @@ def _by_base(outcomes: Sequence[Outcome], measure: Callable[[Outcome], Any]) -> 
 
 
 def _agreement(outcomes: Sequence[Outcome], epoch: int, rng: np.random.Generator) -> dict[str, Any]:
-    """`disagreement`, `logit_correlation`, `ensemble_gain` over pairs of runs of one base; and `new_data_sd`."""
-    disagreements, correlations, gains = [], [], []
+    """`disagreement`, `logit_correlation` and `ensemble_gain` over pairs of runs of one base; `new_data_variance`."""
+    matrices: dict[str, list[np.ndarray]] = {"disagreement": [], "logit_correlation": [], "ensemble_gain": []}
     variances = []
     for base in sorted({each.run.base for each in outcomes}):
-        logits, labels = _common_logits([each for each in outcomes if each.run.base == base], epoch)
-        if len(logits) < 2:
-            continue
-        predictions = [each.argmax(axis=1) for each in logits]
-        disagreements.append(statistics.disagreement_matrix(predictions))
-        correlations.append(statistics.logit_correlation_matrix(logits))
-        gains.append(statistics.ensemble_gain_matrix(logits, labels))
-        variances.append(statistics.distribution_variance(np.stack(predictions) == labels))
-    return {
-        "disagreement": statistics.mean_over_pairs(disagreements, rng),
-        "logit_correlation": statistics.mean_over_pairs(correlations, rng),
-        "ensemble_gain": statistics.mean_over_pairs(gains, rng),
-        "new_data_variance": float(np.mean(variances)) if variances else None,
+        predictions = [each.predictions(epoch) for each in outcomes if each.run.base == base]
+        pairs = {(i, j): _compare_logits(a, b) for (i, a), (j, b) in itertools.combinations(enumerate(predictions), 2)}
+        if all(pairs.values()):
+            for name, each in matrices.items():
+                each.append(_symmetric({pair: measures[name] for pair, measures in pairs.items() if measures}))
+        if len({each.frame_id.tobytes() for each in predictions}) == 1:
+            correct = np.stack([each.logits.argmax(axis=1) == each.label for each in predictions])
+            variances.append(statistics.distribution_variance(correct))
+    return {name: statistics.mean_over_pairs(each, rng) for name, each in matrices.items()} | {
+        "new_data_variance": float(np.mean(variances)) if variances and None not in variances else None
     }
 
 
-def _common_logits(outcomes: Sequence[Outcome], epoch: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Logits of the frames that all runs validate on, and their labels; none where those are too few."""
-    predictions = [each.predictions(epoch) for each in outcomes]
-    if not predictions:
-        return [], np.zeros(0, np.int32)
-    common = set(predictions[0].frame_id.tolist()).intersection(*(each.frame_id.tolist() for each in predictions))
-    if len(common) < FEWEST_COMMON_FRAMES:
-        return [], np.zeros(0, np.int32)
-    kept = [np.isin(each.frame_id, list(common)) for each in predictions]
+def _compare_logits(a: Predictions, b: Predictions) -> dict[str, float] | None:
+    """The measures of one pair of runs, on the frames that both validate; null where those are too few."""
+    in_a, in_b = np.isin(a.frame_id, b.frame_id), np.isin(b.frame_id, a.frame_id)
+    if np.count_nonzero(in_a) < FEWEST_COMMON_FRAMES:
+        return None
     # Frames stand in the order of their ids in every run.
-    return [each.logits[mask] for each, mask in zip(predictions, kept)], predictions[0].label[kept[0]]
+    first, second, labels = a.logits[in_a], b.logits[in_b], a.label[in_a]
+    return {
+        "disagreement": statistics.disagreement(first.argmax(axis=1), second.argmax(axis=1)),
+        "logit_correlation": statistics.logit_correlation(first, second),
+        "ensemble_gain": statistics.ensemble_gain(first, second, labels),
+    }
+
+
+def _symmetric(pairs: dict[tuple[int, int], float]) -> np.ndarray:
+    matrix = np.zeros((max((j for _, j in pairs), default=0) + 1,) * 2)
+    for (i, j), value in pairs.items():
+        matrix[i, j] = matrix[j, i] = value
+    return matrix
 
 
 def against_floor(

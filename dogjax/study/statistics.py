@@ -4,7 +4,7 @@ Runs of one arm share a base seed and differ in a replicate, so spread is always
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -82,49 +82,34 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def disagreement_matrix(predictions: Sequence[np.ndarray]) -> np.ndarray:
-    """Share of frames that two runs take for different classes: float `[runs, runs]`.
-
-    Args:
-      predictions: int `[frames]` each, in one order of frames.
-    """
-    return _over_pairs(predictions, lambda a, b: float(np.mean(a != b)))
+def disagreement(a: np.ndarray, b: np.ndarray) -> float:
+    """Share of frames that two runs take for different classes; predictions int `[frames]` each."""
+    return float(np.mean(a != b))
 
 
-def logit_correlation_matrix(logits: Sequence[np.ndarray]) -> np.ndarray:
-    """Pearson correlation of two runs' logits over frames and classes, less each frame's mean: `[runs, runs]`.
+def logit_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Pearson correlation of two runs' logits `[frames, classes]`, less each frame's mean; 0 for logits all alike.
 
     As in Summers & Dinneen (ICML 2021, section 2); a frame's mean logit has no influence on its probabilities.
     """
-    centred = [each - each.mean(axis=1, keepdims=True) for each in logits]
-    return _over_pairs(centred, _correlation)
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """0 for logits that say nothing."""
+    a, b = (each - each.mean(axis=1, keepdims=True) for each in (a, b))
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1]) if np.any(a) and np.any(b) else 0.0
 
 
-def ensemble_gain_matrix(logits: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """Accuracy of two runs' mean logits less the mean accuracy of the two: float `[runs, runs]`."""
-
-    def accuracy(z: np.ndarray) -> float:
-        return float(np.mean(z.argmax(axis=1) == labels))
-
-    return _over_pairs(logits, lambda a, b: accuracy((a + b) / 2) - (accuracy(a) + accuracy(b)) / 2)
-
-
-def _over_pairs(runs: Sequence[np.ndarray], measure: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
-    matrix = np.zeros((len(runs), len(runs)))
-    for i, j in itertools.combinations(range(len(runs)), 2):
-        matrix[i, j] = matrix[j, i] = measure(runs[i], runs[j])
-    return matrix
+def ensemble_gain(a: np.ndarray, b: np.ndarray, labels: np.ndarray) -> float:
+    """Accuracy of two runs' mean logits `[frames, classes]` less the mean of their accuracies."""
+    together, *alone = (np.mean(each.argmax(axis=1) == labels) for each in ((a + b) / 2, a, b))
+    return float(together - np.mean(alone))
 
 
 def mean_over_pairs(matrices: Sequence[np.ndarray], rng: np.random.Generator) -> dict[str, Any]:
     """Mean over pairs of runs, with a bootstrap of runs: pairs that share a run are not independent.
 
-    A run drawn twice makes no pair with itself. Each base has a matrix, and is resampled apart.
+    A run drawn twice makes no pair with itself.
+
+    Args:
+      matrices: float `[runs, runs]`, symmetric, one a base; each is resampled apart.
+      rng: of the bootstrap.
 
     Returns:
       `mean` and `interval`; null below two runs, and the interval below four.

@@ -45,8 +45,8 @@ def _seeds(study: dict[str, Any]) -> list[str]:
     if unclear:
         which = "No stream" if not found else _listed(f"'{name}'" for name in unclear)
         sentences.append(
-            f"{which} can be told from the floor with {arms['poke']['runs']} runs an arm: the training is chaotic, any "
-            "change moves it as far, and no one seed is to blame."
+            f"{which} can be told from the floor with {arms['poke']['runs']} runs an arm. The training is chaotic: the "
+            "smallest change there is already moves a run that far, and to blame one seed would take more runs."
         )
     return [*sentences, *_within(arms)]
 

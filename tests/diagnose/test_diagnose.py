@@ -1,0 +1,106 @@
+"""`--mode=diagnose` on real runs: it repeats the run's curve, names what was planted, and changes nothing else."""
+
+import json
+
+import pytest
+
+from dogjax.config import replace_fields
+from dogjax.diagnose.diagnose import diagnose_workdir
+from dogjax.errors import UserError
+from dogjax.train.loop import train
+from dogjax.train.workdir import Workdir
+from tests.train.runs import run_command
+
+EPOCHS = 10
+
+
+def files(folder):
+    """Every file but those that a diagnosis writes, and the lock."""
+    others = ("diagnosis.json", "report.html", ".dogjax.lock")
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name not in others}
+
+
+def diagnosis(folder):
+    diagnose_workdir(Workdir(folder), None)
+    return json.loads((folder / "diagnosis.json").read_text())
+
+
+def trained(setup, folder, **fields):
+    train(replace_fields(setup.config(), {"train.epochs": EPOCHS} | fields), Workdir(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lagging(setup, tmp_path_factory):
+    """A run whose BatchNorm statistics lag far behind, and nothing else is wrong."""
+    folder = tmp_path_factory.mktemp("lagging") / "run"
+    return trained(setup, folder, **{"model.norm_momentum": 0.99, "optim.learning_rate": 0.05})
+
+
+def test_a_diagnosis_repeats_the_curve_to_the_bit_and_changes_nothing_else(lagging):
+    before = files(lagging)
+    found = diagnosis(lagging)
+    assert found["repeats"]
+    assert files(lagging) == before
+    metrics = [json.loads(line) for line in (lagging / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["validation"]["loss"] for line in metrics]
+    assert found["curves"]["loss"]["as_it_was"] == pytest.approx(losses, rel=1e-12)
+    precise = [line["validation"]["loss_precise_bn"] for line in metrics]
+    assert found["curves"]["loss"]["batch_norm_statistics"] == pytest.approx(precise, rel=1e-12)
+
+
+def test_the_shares_are_of_the_switches_that_the_run_has(lagging):
+    found = diagnosis(lagging)
+    assert list(found["shares"]) == ["batch_norm_statistics", "last_iterate", "overconfidence", "unexplained"]
+    assert sum(each["share"] for each in found["shares"].values()) == pytest.approx(1)
+    assert found["unexplained"] == found["shares"]["unexplained"]["share"]
+
+
+def test_a_diagnosis_is_the_same_bytes_each_time(lagging):
+    diagnosis(lagging)
+    before = (lagging / "diagnosis.json").read_bytes()
+    diagnosis(lagging)
+    assert (lagging / "diagnosis.json").read_bytes() == before
+
+
+def test_a_leaky_split_is_named_with_its_fix(setup, tmp_path):
+    found = diagnosis(trained(setup, tmp_path / "run", **{"split.strategy": "frame"}))
+    leaky = next(cause for cause in found["causes"] if cause["name"] == "leaky_split")
+    assert leaky["share"] > 0.9 and leaky["fix"]["split.strategy"] in ("background", "block")
+    assert "--config.split.strategy=" in found["verdict"]
+
+
+def test_an_augmented_validation_is_a_switch_of_its_own(setup, tmp_path):
+    fields = {"augment.validation": True, "augment.zoom": 0.5, "augment.rotation": 90.0, "model.norm": "none"}
+    found = diagnosis(trained(setup, tmp_path / "run", **fields))
+    assert list(found["shares"]) == ["augmented_validation", "last_iterate", "overconfidence", "unexplained"]
+
+
+def test_every_fix_is_an_override_that_the_command_line_takes(setup, lagging):
+    config = Workdir(lagging).saved_config()
+    for cause in diagnosis(lagging)["causes"]:
+        replace_fields(config, cause["fix"])
+
+
+def test_a_diagnosis_from_the_command_line_ends_with_a_page(setup, lagging):
+    ended = run_command([*setup.command(lagging)[:2], f"--workdir={lagging}", "--mode=diagnose"])
+    assert ended.returncode == 0, ended.stderr
+    verdict = json.loads((lagging / "diagnosis.json").read_text())["verdict"]
+    assert verdict.split(":")[0] in (lagging / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"train.keep_weights": False}, r"the weights of the last 0 are kept; .* train.keep_weights=true"),
+        ({"train.epochs": 2}, r"2 epochs are trained .* a diagnosis takes 4"),
+    ],
+)
+def test_a_run_that_cannot_be_diagnosed_says_why(setup, tmp_path, fields, message):
+    with pytest.raises(UserError, match=message):
+        diagnosis(trained(setup, tmp_path / "run", **fields))
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no run"):
+        diagnosis(tmp_path)
