@@ -3,10 +3,11 @@
 import contextlib
 import dataclasses
 import multiprocessing
+import multiprocessing.connection
 import os
 import pathlib
 import signal
-import time
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from dogjax.config import Config, DataConfig
@@ -15,7 +16,7 @@ from dogjax.files import read_json
 from dogjax.interrupt import Interrupt
 from dogjax.study.plan import PlannedRun
 from dogjax.train.experiment import Experiment, Material, build_experiment, load_material
-from dogjax.train.loop import Loop, train
+from dogjax.train.loop import Loop
 from dogjax.train.run import Run, open_run
 from dogjax.train.workdir import Workdir
 
@@ -112,23 +113,35 @@ def _train(
 
 
 def _kill_once(config: Config, folder: pathlib.Path) -> None:
-    """Starts the run in a process of its own and kills it with signal 9 when half of its epochs are done."""
-    mark = folder / KILLED_MARK
-    if mark.exists():
+    """Starts the run in a process of its own, which kills itself with signal 9 when half of its epochs are done."""
+    if (folder / KILLED_MARK).exists():
         return
-    process = multiprocessing.get_context("spawn").Process(target=_train_silently, args=(config, folder), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(target=_train_until_killed, args=(config, folder))
     process.start()
-    metrics, half = folder / "metrics.jsonl", max(1, config.train.epochs // 2)
-    while process.is_alive() and not (metrics.exists() and metrics.read_bytes().count(b"\n") >= half):
-        time.sleep(0.005)
-    process.kill()
     process.join()
-    if process.exitcode == -signal.SIGKILL:
-        Workdir(folder).write(KILLED_MARK, {"signal": "SIGKILL"})
-    elif status_of(folder) not in ENDED:
-        raise UserError(f"{folder}: the process of the run that was to be killed failed by itself; see its error above")
+    if process.exitcode != -signal.SIGKILL:
+        raise UserError(
+            f"{folder}: the process that was to be killed on its way ended by itself, with status {process.exitcode}; "
+            "see its error above"
+        )
 
 
-def _train_silently(config: Config, folder: pathlib.Path) -> None:
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        train(config, Workdir(folder))
+def _train_until_killed(config: Config, folder: pathlib.Path) -> None:
+    """The end comes right after an epoch, while its checkpoint is being saved in the background."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    workdir = Workdir(folder)
+
+    def watch(run: Run) -> None:
+        if len(run.metrics) >= max(1, config.train.epochs // 2):
+            workdir.write(KILLED_MARK, {"signal": "SIGKILL"})
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _train([(folder, build_experiment(config))], Interrupt(), float("inf"), watch)
+
+
+def _end_with_parent() -> None:
+    """Kills this process when the study's is killed: nobody would wait for it any more."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)

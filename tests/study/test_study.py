@@ -67,7 +67,7 @@ def test_every_arm_has_its_spread_and_its_distance_to_the_floor(finished):
 
 
 def test_runs_csv_has_a_row_a_run(finished):
-    rows = list(csv.DictReader((finished / "runs.csv").open()))
+    rows = list(csv.DictReader((finished / "runs.csv").read_text().splitlines()))
     assert [row["run"] for row in rows][:4] == ["control-0-000", "control-0-001", "control-0-002", "poke-0-000"]
     assert len(rows) == 9 and {row["status"] for row in rows} == {"finished"}
     assert len({row["state_sha256"] for row in rows}) == 7
