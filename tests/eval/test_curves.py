@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dogjax.eval.curves import von_neumann_volatility
+from dogjax.eval.curves import drawdown, oscillation, robust_volatility, spike_share, von_neumann_volatility
 
 
 def white_noise(sd: float, epochs: int) -> np.ndarray:
@@ -57,3 +57,39 @@ def test_a_loss_without_a_logarithm_has_no_volatility(bad):
 
 def test_volatility_is_a_plain_float():
     assert type(von_neumann_volatility(np.array([1, 2, 4], np.float32))) is float
+
+
+def test_the_robust_volatility_is_that_of_the_usual_epoch():
+    noise = white_noise(0.3, 20_000)
+    spiked = noise + 5.0 * (np.arange(20_000) % 20 == 0)
+    assert robust_volatility(np.exp(noise)) == pytest.approx(0.3, rel=0.03)
+    # Two steps of twenty are a spike's: they shift the median of the others' sizes a little.
+    assert robust_volatility(np.exp(spiked)) == pytest.approx(0.3, rel=0.2)
+    assert von_neumann_volatility(np.exp(spiked)) > 1
+
+
+def test_oscillation_tells_a_trend_from_noise_and_from_to_and_fro():
+    noise = white_noise(1.0, 20_000)
+    assert oscillation(np.exp(np.linspace(0, 5, 100))) < 0.01
+    assert oscillation(np.exp(noise)) == pytest.approx(1, rel=0.02)
+    assert oscillation(np.exp(np.tile([0.0, 1.0], 50))) == pytest.approx(2, rel=0.02)
+    assert oscillation(np.ones(9)) is None
+
+
+def test_spikes_are_counted_and_slow_changes_are_not():
+    y = np.linspace(0, -3, 100) + white_noise(0.05, 100)
+    y[[20, 50, 80]] += 2
+    assert 0.03 <= spike_share(np.exp(y)) <= 0.05
+    assert spike_share(np.exp(-np.linspace(0, 3, 100))) <= 0.06
+    assert spike_share(np.ones(20)) == 0
+
+
+def test_drawdown_is_the_deepest_fall_below_the_best_so_far():
+    assert drawdown(np.array([0.2, 0.6, 0.5, 0.7, 0.3, 0.9])) == pytest.approx(0.4)
+    assert drawdown(np.array([0.1, 0.2, 0.3])) == 0
+
+
+@pytest.mark.parametrize("measure", [robust_volatility, oscillation, spike_share])
+def test_measures_are_null_where_the_loss_has_no_logarithm_or_epochs_are_few(measure):
+    assert measure(np.array([1.0, 0.0, 2.0])) is None
+    assert measure(np.array([1.0, 2.0])) is None
