@@ -122,4 +122,13 @@ MEASURES = [
         wanted={"": 10.0},
         rounds=5,
     ),
+    Measure(
+        name="study_8_runs",
+        what="a study of eight runs of configs/seed_study.py, against eight runs of launch.py",
+        unit="s",
+        ours=Contender("one study", "studies", "study"),
+        peers={"launches": [Contender("eight launches", "studies", "launches")]},
+        wanted={"launches": 1 / 0.6},
+        rounds=2,
+    ),
 ]

@@ -15,6 +15,7 @@ PEERS = {
     "flax": "plain Flax",
     "ffmpeg": "ffmpeg",
     "compute": "compute alone",
+    "launches": "eight launches",
 }
 PACKAGES = ("jax", "flax", "keras", "tensorflow-cpu", "torch", "av", "imageio-ffmpeg")
 HEAD = """# Speed, measured
