@@ -14,7 +14,7 @@ from dogjax.data.frames import FrameTable, Images
 BORDER = 0.15
 # Averaged to squares of this many pixels: colours and places, not textures.
 CELL = 4
-MOST_FRAMES = 1500
+MOST_FRAMES = 600
 FOLDS = 5
 FEWEST_GROUPS = 3
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from dogjax.report.drawing import BLUE, GREY, ORANGE, Picture, draw
 
@@ -69,6 +69,7 @@ def counterfactual_picture(curves: dict[str, Any]) -> Picture:
             axes.set_yscale("log")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", frameon=False, ncols=2)
         panels[-1].set_xlabel("epoch")
+        panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.supylabel("validation loss", fontsize=10)
 
     caption = "Nothing was trained again: the same weights, looked at in another way."
