@@ -1,4 +1,4 @@
-# make demo: the post's network on frames of real video files. make test: every test. make check: lint, types, tests.
+# make demo: the post's network on frames of real video files, diagnosed. make test: every test. make check: lint, types, tests.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,6 +15,7 @@ DEMO := demo
 
 demo: .venv/installed
 	$(BIN)/python launch.py --config=configs/baseline.py --workdir=$(DEMO) --config.train.epochs=12
+	$(BIN)/python launch.py --workdir=$(DEMO) --mode=diagnose
 
 test: .venv/installed
 	$(BIN)/python -m pytest
