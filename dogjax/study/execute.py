@@ -23,6 +23,7 @@ from dogjax.train.workdir import Workdir
 # Written into a run's folder when it has been killed, so that a resumed study does not kill it again.
 KILLED_MARK = "killed.json"
 ENDED = ("finished", "diverged")
+POLL_SECONDS = 0.1
 
 
 def run_folder(workdir: pathlib.Path, run: PlannedRun) -> pathlib.Path:
@@ -62,7 +63,7 @@ def execute(
     waiting = [run for run in runs if status_of(run_folder(workdir, run)) not in ENDED]
     for run in waiting:
         if run.killed:
-            _kill_once(run.config, run_folder(workdir, run))
+            _kill_once(run.config, run_folder(workdir, run), interrupt)
     for together in _batches(waiting, width, builder):
         _train([(run_folder(workdir, run), experiment) for run, experiment in together], interrupt, deadline, watch)
 
@@ -112,13 +113,17 @@ def _train(
         Loop(opened, interrupt, deadline, watch).complete()
 
 
-def _kill_once(config: Config, folder: pathlib.Path) -> None:
+def _kill_once(config: Config, folder: pathlib.Path, interrupt: Interrupt) -> None:
     """Starts the run in a process of its own, which kills itself with signal 9 when half of its epochs are done."""
     if (folder / KILLED_MARK).exists():
         return
     process = multiprocessing.get_context("spawn").Process(target=_train_until_killed, args=(config, folder))
     process.start()
-    process.join()
+    while process.is_alive():
+        process.join(POLL_SECONDS)
+        if interrupt.signal:
+            process.kill()
+    interrupt.check()
     if process.exitcode != -signal.SIGKILL:
         raise UserError(
             f"{folder}: the process that was to be killed on its way ended by itself, with status {process.exitcode}; "
@@ -128,6 +133,7 @@ def _kill_once(config: Config, folder: pathlib.Path) -> None:
 
 def _train_until_killed(config: Config, folder: pathlib.Path) -> None:
     """The end comes right after an epoch, while its checkpoint is being saved in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the study decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     workdir = Workdir(folder)
 

@@ -144,3 +144,19 @@ def test_a_sobol_study_shares_the_variance_out(setup, tmp_path):
 def test_another_study_in_the_same_folder_is_refused(setup, finished):
     with pytest.raises(UserError, match=r"holds a run of another configuration: study\.replicates"):
         study_of(setup, finished, **{"study.replicates": 4})
+
+
+def test_a_study_that_is_stopped_says_so_and_goes_on(setup, finished, tmp_path):
+    folder = tmp_path / "stopped"
+    command = setup.command(folder, "--mode=study", *flags(STUDY))
+    for number, epochs in ((signal.SIGINT, 5), (signal.SIGTERM, 9)):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            while process.poll() is None and sum(map(epochs_done, folder.glob("runs/*"))) < epochs:
+                time.sleep(0.002)
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=300)
+        assert (process.returncode, errors.count("Traceback")) == ({2: 130, 15: 143}[number], 0), output + errors
+        assert "the same command" in output
+    ended = run_command(command)
+    assert ended.returncode == 0, ended.stderr
+    assert files(folder) == files(finished)

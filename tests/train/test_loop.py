@@ -40,7 +40,7 @@ def test_every_file_of_the_design_is_written(finished):
     names = {each.name for each in finished.iterdir()} - {LOCK}
     assert names == {
         *("checkpoints", "config.json", "dataset.json", "environment.json", "evaluation.json", "metrics.jsonl"),
-        *("predictions", "progress.jsonl", "result.json", "split.json", "tensorboard"),
+        *("predictions", "progress.jsonl", "result.json", "split.json", "tensorboard", "weights"),
     }
 
 
