@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,9 @@ from dogjax.train.compile_cache import keep_compiled_programs
 from dogjax.train.devices import Devices
 from dogjax.train.program import Program, make_program
 from dogjax.train.state import TrainState, Variables, create_state
+
+# Batches that every epoch would draw alike stay on the devices if they take no more bytes than this.
+KEPT_BYTES = 128 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,16 +62,35 @@ class Experiment:
 
     def validation_logits(self, epoch: int, *networks: Variables) -> list[np.ndarray]:
         """For each network float32 `[validation frames, classes]`, in the order of `validation`."""
-        batches = self.devices.prefetch(self.pipeline.validation_batches(epoch), ("image",))
+        batches = self._validation_batches(epoch)
         kept = ((batch["image"], batch["mask"] > 0) for batch in batches)
         return collect_logits(self.program.predict, networks, kept)
 
     def precise(self, variables: Variables) -> Variables:
         """The variables with BatchNorm's statistics measured anew on clean training frames."""
-        clean = self.pipeline.clean_training_batches(precise_bn.FRAMES)
-        batches = self.devices.prefetch(clean, ("image",))
-        statistics = (self.program.batch_statistics(variables, batch["image"]) for batch in batches)
+        statistics = (self.program.batch_statistics(variables, batch["image"]) for batch in self._clean_batches())
         return variables | {"batch_stats": self.devices.replicate(precise_bn.pool_statistics(statistics))}
+
+    def _validation_batches(self, epoch: int) -> Iterable[dict[str, Any]]:
+        if not self.config.augment.validation and self._fit_on_devices(len(self.split.validation)):
+            return self._kept_validation
+        return self.devices.prefetch(self.pipeline.validation_batches(epoch), ("image",))
+
+    def _clean_batches(self) -> Iterable[dict[str, Any]]:
+        if self._fit_on_devices(min(len(self.split.train), precise_bn.FRAMES)):
+            return self._kept_clean
+        return self.devices.prefetch(self.pipeline.clean_training_batches(precise_bn.FRAMES), ("image",))
+
+    @functools.cached_property
+    def _kept_validation(self) -> list[dict[str, Any]]:
+        return list(self.devices.prefetch(self.pipeline.validation_batches(0), ("image",)))
+
+    @functools.cached_property
+    def _kept_clean(self) -> list[dict[str, Any]]:
+        return list(self.devices.prefetch(self.pipeline.clean_training_batches(precise_bn.FRAMES), ("image",)))
+
+    def _fit_on_devices(self, frames: int) -> bool:
+        return frames * self.config.data.image_size**2 * 12 <= KEPT_BYTES  # three channels of float32
 
 
 @dataclasses.dataclass(frozen=True)
