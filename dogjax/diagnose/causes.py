@@ -1,6 +1,7 @@
 """From findings to causes: each with its evidence and the override that fixes it, or not listed at all."""
 
 import dataclasses
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,18 @@ class Cause:
     interval: list[float] | None
     evidence: str
     fix: dict[str, Any]
+
+    @property
+    def override(self) -> str:
+        """The fix as a shell takes it; empty where there is none."""
+        return " ".join(shlex.quote(f"--config.{field}={_literal(value)}") for field, value in self.fix.items())
+
+
+def _literal(value: Any) -> str:
+    """As the command line takes it."""
+    if isinstance(value, list):
+        return str(tuple(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def rank_causes(findings: Findings) -> list[Cause]:
@@ -169,11 +182,11 @@ def _look_alikes(findings: Findings) -> Cause | None:
     frames = findings.frames
     if frames["pairs"] < 2 or frames["errors"] < FEW_ERRORS or frames["pair_share"] < ONE_PAIR_SHARE:
         return None
-    pair = tuple(frames["pair"])
+    pair = frames["pair"]
     evidence = (
         f"{frames['pair_share']:.0%} of all errors are between {pair[0]} and {pair[1]}, one of {frames['pairs']} pairs"
     )
-    return Cause("look_alikes", "level", frames["pair_share"], None, evidence, {"data.merge_labels": list(pair)})
+    return Cause("look_alikes", "level", frames["pair_share"], None, evidence, {"data.merge_labels": pair})
 
 
 def _small_validation(findings: Findings) -> Cause | None:

@@ -18,7 +18,7 @@ from dogjax.eval.intervals import Groups
 from dogjax.eval.metrics import score_frames
 from dogjax.train.experiment import Experiment
 from dogjax.train.state import Variables
-from dogjax.train.weights import read_weights
+from dogjax.train.weights import epochs_with_weights, read_weights
 
 BATCH_NORM, AUGMENTED, LAST_ITERATE, OVERCONFIDENCE = (
     "batch_norm_statistics",
@@ -111,7 +111,8 @@ class _Networks:
         self._experiment, self._workdir = experiment, workdir
         clean = replace_fields(experiment.config, {"augment.validation": False})
         pipeline = dataclasses.replace(experiment.pipeline, config=clean)
-        self._clean = dataclasses.replace(experiment, pipeline=pipeline)
+        self._clean = dataclasses.replace(experiment, config=clean, pipeline=pipeline)
+        self._kept = set(epochs_with_weights(workdir))
 
     def logits(self, epoch: int, wanted: list[Switches]) -> dict[Switches, np.ndarray]:
         """Logits of one epoch under the wanted sets; frames are drawn once for all networks that see them."""
@@ -125,8 +126,8 @@ class _Networks:
         return found
 
     def _variables(self, epoch: int, on: Switches) -> Variables:
-        last = epoch if LAST_ITERATE not in on else max(1, epoch - AVERAGED_EPOCHS + 1)
-        each = [read_weights(self._workdir, number) for number in range(last, epoch + 1)]
+        first = epoch - AVERAGED_EPOCHS + 1 if LAST_ITERATE in on else epoch
+        each = [read_weights(self._workdir, number) for number in range(first, epoch + 1) if number in self._kept]
         mean = jax.tree.map(lambda *leaves: np.mean(leaves, axis=0, dtype=np.float64).astype(leaves[0].dtype), *each)
         variables = self._experiment.devices.replicate(mean if len(each) > 1 else each[0])
         return self._experiment.precise(variables) if BATCH_NORM in on else variables

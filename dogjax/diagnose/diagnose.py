@@ -56,7 +56,7 @@ def diagnose_workdir(workdir: Workdir, config: Config | None) -> None:
         found = score_again(experiment, workdir.path, epochs, groups, bar.update)
     shares = shares_with_intervals(found, groups, experiment.streams.numpy("split", 4))
     findings = _findings(experiment, workdir, found, shares)
-    causes = [dataclasses.asdict(cause) for cause in rank_causes(findings)]
+    causes = [dataclasses.asdict(cause) | {"override": cause.override} for cause in rank_causes(findings)]
     diagnosis = {
         "symptom": findings.symptom,
         "causes": causes,

@@ -44,15 +44,4 @@ def _is_calm(symptom: dict[str, Any]) -> bool:
 
 def _cause(cause: dict[str, Any]) -> str:
     name = cause["name"].replace("_", " ")
-    fix = " ".join(f"--config.{field}={_value(value)}" for field, value in cause["fix"].items())
-    return f"{name}: {cause['evidence']}" + (f" (fix: {fix})." if fix else ".")
-
-
-def _value(value: Any) -> str:
-    return (
-        f'"{tuple(value)}"'
-        if isinstance(value, list)
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )
+    return f"{name}: {cause['evidence']}" + (f" (fix: {cause['override']})." if cause["override"] else ".")

@@ -26,7 +26,7 @@ def by_arm(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     return arms
 
 
-def checked_epochs(lengths: Sequence[float], epochs: int) -> list[int]:
+def compared_epochs(lengths: Sequence[float], epochs: int) -> list[int]:
     """The numbers of epochs after which runs are compared, in order; the last epoch is always one."""
     return sorted({max(1, round(share * epochs)) for share in lengths} | {epochs})
 
@@ -42,10 +42,18 @@ def describe_arm(outcomes: Sequence[Outcome], epoch: int, rng: np.random.Generat
         "runs": len(outcomes),
         "diverged": len(outcomes) - len(finished),
         "identical": len({each.bits() for each in outcomes}) == 1,
-        "accuracy": statistics.spread(_by_base(finished, lambda each: each.accuracy(epoch))),
-        "loss": statistics.spread(_by_base(finished, lambda each: each.loss(epoch))),
+        **describe_spread(outcomes, epoch),
         "volatility": statistics.spread(volatilities) if all(None not in each for each in volatilities) else None,
         **_agreement(finished, epoch, rng),
+    }
+
+
+def describe_spread(outcomes: Sequence[Outcome], epoch: int) -> dict[str, Any]:
+    """`accuracy` and `loss` after `epoch` epochs, with their spread between the runs that did not diverge."""
+    finished = [each for each in outcomes if each.finished]
+    return {
+        "accuracy": statistics.spread(_by_base(finished, lambda each: each.accuracy(epoch))),
+        "loss": statistics.spread(_by_base(finished, lambda each: each.loss(epoch))),
     }
 
 

@@ -22,7 +22,6 @@ from dogjax.train.workdir import Workdir
 
 # Written into a run's folder when it has been killed, so that a resumed study does not kill it again.
 KILLED_MARK = "killed.json"
-ENDED = ("finished", "diverged")
 POLL_SECONDS = 0.1
 
 
@@ -31,10 +30,14 @@ def run_folder(workdir: pathlib.Path, run: PlannedRun) -> pathlib.Path:
     return workdir / "runs" / run.name
 
 
-def status_of(folder: pathlib.Path) -> str:
-    """The `status` in the run's `result.json`; `waiting` before there is one."""
-    path = folder / "result.json"
-    return read_json(path)["status"] if path.exists() else "waiting"
+def has_ended(workdir: pathlib.Path, run: PlannedRun) -> bool:
+    """Whether a run has all its epochs, or diverged; one that a longer study goes on with has not."""
+    path = run_folder(workdir, run) / "result.json"
+    if not path.exists():
+        return False
+    result = read_json(path)
+    finished = result["status"] == "finished" and result["epoch"] == run.config.train.epochs
+    return finished or result["status"] == "diverged"
 
 
 def execute(
@@ -60,7 +63,7 @@ def execute(
       Stopped: after a signal, or the deadline.
     """
     builder = _Builder()
-    waiting = [run for run in runs if status_of(run_folder(workdir, run)) not in ENDED]
+    waiting = [run for run in runs if not has_ended(workdir, run)]
     for run in waiting:
         if run.killed:
             _kill_once(run.config, run_folder(workdir, run), interrupt)

@@ -10,7 +10,7 @@ import numpy as np
 from dogjax.eval.curves import von_neumann_volatility
 from dogjax.eval.predictions import Predictions, read_predictions
 from dogjax.files import read_json, read_json_lines
-from dogjax.study.execute import ENDED, KILLED_MARK, run_folder, status_of
+from dogjax.study.execute import KILLED_MARK, has_ended, run_folder
 from dogjax.study.plan import PlannedRun
 
 
@@ -63,9 +63,8 @@ class Outcome:
 
 def read_outcomes(workdir: pathlib.Path, runs: list[PlannedRun]) -> tuple[list[Outcome], list[str]]:
     """The outcomes of the runs that have ended, and the names of those that have not."""
-    folders = {run.name: run_folder(workdir, run) for run in runs}
-    missing = [name for name, folder in folders.items() if status_of(folder) not in ENDED]
-    return [_read(run, folders[run.name]) for run in runs if run.name not in missing], missing
+    ended = [run for run in runs if has_ended(workdir, run)]
+    return [_read(run, run_folder(workdir, run)) for run in ended], [run.name for run in runs if run not in ended]
 
 
 def _read(run: PlannedRun, folder: pathlib.Path) -> Outcome:

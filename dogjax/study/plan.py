@@ -115,8 +115,8 @@ def _arms(config: Config) -> Iterator[PlannedRun]:
         )
     names = [name for name, _ in arms]
     for name in names:
-        if names.count(name) > 1 or not name.replace("_", "").replace(".", "").isalnum():
-            raise UserError(f"study.arms: '{name}' is there twice, or is no name of letters, digits, '_' and '.'")
+        if names.count(name) > 1 or name == CONTROL or not name.replace("_", "").replace(".", "").isalnum():
+            raise UserError(f"study.arms: '{name}' is taken, or is no name of letters, digits, '_' and '.'")
     for replicate in range(config.study.replicates):
         for name, fields in arms:
             common = {"seed": _seed(config, replicate)}

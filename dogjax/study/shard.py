@@ -11,7 +11,7 @@ from dogjax.study.plan import CONTROL, in_shard, plan_runs
 from dogjax.study.table import LiveTable
 
 
-def run_shard(config: Config, folder: pathlib.Path, deadline: float = float("inf")) -> None:
+def run_shard(config: Config, folder: pathlib.Path, deadline: float) -> None:
     """Runs what is left of the shard that `study.shard` names, the control first.
 
     Raises:

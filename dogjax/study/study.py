@@ -84,11 +84,12 @@ def _seeds(config: Config, arms: dict[str, list[Outcome]], rng: np.random.Genera
     if POKE not in arms:
         return study
     lengths = {}
-    for epoch in analysis.checked_epochs(config.study.lengths, config.train.epochs):
-        described = {name: analysis.describe_arm(arms[name], epoch, rng) for name in (POKE, *varied)}
+    for epoch in analysis.compared_epochs(config.study.lengths, config.train.epochs):
         against = analysis.against_floor(arms, POKE, varied, epoch)
-        lengths[str(epoch)] = {name: each | {"against_poke": against.get(name)} for name, each in described.items()}
-    return study | {"lengths": lengths, "against_poke": analysis.against_floor(arms, POKE, varied, config.train.epochs)}
+        spreads = {name: analysis.describe_spread(arms[name], epoch) for name in (POKE, *varied)}
+        lengths[str(epoch)] = {name: each | {"against_poke": against.get(name)} for name, each in spreads.items()}
+    last = lengths[str(config.train.epochs)]
+    return study | {"lengths": lengths, "against_poke": {name: last[name]["against_poke"] for name in varied}}
 
 
 def _sobol(config: Config, arms: dict[str, list[Outcome]], rng: np.random.Generator) -> dict[str, Any]:

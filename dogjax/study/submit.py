@@ -10,11 +10,12 @@ import submitit
 from tqdm import tqdm
 
 from dogjax.config import Config
-from dogjax.errors import UserError
+from dogjax.errors import Stopped, UserError
 from dogjax.study.shard import run_shard
+from dogjax.train.loop import deadline_of
 
 POLL_SECONDS = 1.0
-# A job that SLURM takes from its machine is put back into the queue, and goes on from its checkpoints.
+# At most; train.max_minutes may end a job before.
 MINUTES = 24 * 60
 
 
@@ -47,8 +48,8 @@ def submit_shards(config: Config, folder: pathlib.Path) -> None:
 def run_job(config: Config, folder: pathlib.Path) -> str:
     """What a job does; an empty answer is success, else the reason why not."""
     try:
-        run_shard(config, folder)
-    except UserError as error:
+        run_shard(config, folder, deadline_of(config))
+    except (UserError, Stopped) as error:
         traceback.print_exc()
         return str(error)
     return ""

@@ -169,3 +169,18 @@ def test_train_frames_names_the_batch_of_a_step():
     batch = list(run.train_batches(0, 20))[17]
     assert np.array_equal(run.train_frames(17), batch["frame"])
     assert dataclasses.replace(run).train_frames(17).tolist() == batch["frame"].tolist()
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_pipelines_with_equal_draws_give_equal_batches_and_others_do_not(stream):
+    ours, theirs = pipeline(), pipeline({stream: 9})
+    batches = zip(ours.train_batches(0, 20), theirs.train_batches(0, 20))
+    same = all(np.array_equal(mine["image"], other["image"]) for mine, other in batches)
+    assert (ours.draws == theirs.draws) == same == (stream in ("init", "dropout", "poke"))
+
+
+@pytest.mark.parametrize(
+    "groups", [{"augment": {"zoom": 0.3}}, {"data": {"scale": "unit"}}, {"train": {"batch_size": 16}}]
+)
+def test_pipelines_that_are_configured_otherwise_have_other_draws(groups):
+    assert pipeline().draws != pipeline(**groups).draws

@@ -1,10 +1,13 @@
 """`--mode=diagnose` on real runs: it repeats the run's curve, names what was planted, and changes nothing else."""
 
 import json
+import shlex
+import shutil
 
 import pytest
 
 from dogjax.config import replace_fields
+from dogjax.diagnose.causes import Cause
 from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.errors import UserError
 from dogjax.train.loop import train
@@ -68,6 +71,26 @@ def test_a_leaky_split_is_named_with_its_fix(setup, tmp_path):
     leaky = next(cause for cause in found["causes"] if cause["name"] == "leaky_split")
     assert leaky["share"] > 0.9 and leaky["fix"]["split.strategy"] in ("background", "block")
     assert "--config.split.strategy=" in found["verdict"]
+
+
+def test_a_fix_works_when_it_is_pasted_into_a_shell(setup, tmp_path):
+    found = diagnosis(trained(setup, tmp_path / "run", **{"split.strategy": "frame"}))
+    pasted = shlex.split(" ".join(cause["override"] for cause in found["causes"]))
+    ended = run_command(setup.command(tmp_path / "fixed", "--mode=prepare", *pasted))
+    assert ended.returncode == 0, ended.stderr
+    pair = Cause("look_alikes", "level", 0.9, None, "", {"data.merge_labels": ["biscuit", "toffee"]})
+    ended = run_command(setup.command(tmp_path / "merged", "--mode=prepare", *shlex.split(pair.override)))
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_weights_that_are_missing_before_the_scored_epochs_are_left_out_of_the_average(lagging, tmp_path):
+    shutil.copytree(lagging, tmp_path / "run")
+    for epoch in range(1, 5):
+        (tmp_path / f"run/weights/epoch_{epoch:04d}.msgpack").unlink()
+    found = diagnosis(tmp_path / "run")
+    assert found["curves"]["epochs"] == list(range(5, EPOCHS + 1))
+    curves = found["curves"]["loss"]
+    assert curves["last_iterate"][0] == curves["as_it_was"][0] and curves["last_iterate"] != curves["as_it_was"]
 
 
 def test_an_augmented_validation_is_a_switch_of_its_own(setup, tmp_path):

@@ -78,7 +78,8 @@ def test_rows_of_a_sobol_study_share_streams_as_the_design_says():
     [
         ({"kind": "arms"}, "study.arms is empty"),
         ({"kind": "arms", "arms": (("a", (("model.dens", (9,)),)),)}, "'a': unknown .* 'model.dens'"),
-        ({"kind": "arms", "arms": (("a", ()), ("a", ()))}, "'a' is there twice"),
+        ({"kind": "arms", "arms": (("a", ()), ("a", ()))}, "'a' is taken"),
+        ({"kind": "arms", "arms": (("control", ()),)}, "'control' is taken"),
         ({"kind": "arms", "arms": (("../a", ()),)}, "is no name"),
         ({"kind": "sobol", "replicates": 5}, "a power of two"),
     ],

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -104,6 +105,15 @@ def test_shards_in_processes_of_their_own_give_the_same_study(setup, finished, t
     folder = tmp_path / "shards"
     study_of(setup, folder, **{"study.submit": "local", "study.shards": 2})
     assert files(folder) == files(finished)
+
+
+def test_a_longer_study_goes_on_with_the_runs_it_has(setup, finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "longer")
+    study = study_of(setup, tmp_path / "longer", **{"train.epochs": 3})
+    assert study["epochs"] == 3 and study["missing"] == []
+    assert {epochs_done(folder) for folder in (tmp_path / "longer/runs").iterdir()} == {3}
+    study_of(setup, tmp_path / "fresh", **{"train.epochs": 3})
+    assert files(tmp_path / "longer") == files(tmp_path / "fresh")
 
 
 def test_a_control_that_differs_stops_the_study(setup, tmp_path):
