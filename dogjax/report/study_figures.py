@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from dogjax.report.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Picture, draw
 from dogjax.study.outcome import Outcome
@@ -100,6 +100,7 @@ def _curves(axes: Axes, outcomes: list[Outcome]) -> None:
         axes.plot(epochs[: len(each)], each, color=GREY, linewidth=0.5, alpha=0.7)
     axes.plot(epochs, np.median(whole, axis=0), color=BLUE, linewidth=1.5)
     axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def lengths_picture(study: dict[str, Any]) -> Picture:

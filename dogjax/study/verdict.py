@@ -80,6 +80,8 @@ def _sobol(study: dict[str, Any]) -> list[str]:
             *sentences,
             "The shares of the streams cannot be estimated: runs are missing or diverged, or nothing varies.",
         ]
+    if any(share["total_half_width"] > 1 for share in shares["streams"].values()):
+        return [*sentences, "The design has too few rows: intervals of the shares are wider than the whole variance."]
     for name, share in shares["streams"].items():
         sentences.append(
             f"'{name}' alone explains {_share(share['first'], share['first_half_width'])} of the variance of accuracy, "

@@ -1,0 +1,50 @@
+"""What a study says in words follows from its figures."""
+
+from dogjax.study.verdict import in_words
+
+CONTROL = {"runs": 3, "identical": True, "killed": 1}
+
+
+def study(**parts):
+    return {"arms": {}, "missing": [], "control": CONTROL} | parts
+
+
+def sobol(half_width):
+    streams = {"init": {"first": 0.2, "total": 0.6, "first_half_width": half_width, "total_half_width": half_width}}
+    accuracy = {"variance": 4.0, "floor_variance": 1.0, "streams": streams, "interactions": 0.8}
+    return in_words(study(kind="sobol", sobol={"accuracy": accuracy}))
+
+
+def test_shares_are_told_with_their_half_widths_and_the_floor():
+    assert "'init' alone explains 20% (give or take 10%) of the variance of accuracy, and has a part in 60%" in sobol(
+        0.1
+    )
+    assert "gives 25% of that variance by itself" in sobol(0.1)
+
+
+def test_shares_that_cannot_be_told_are_not():
+    assert "too few rows" in sobol(2.5) and "alone explains" not in sobol(2.5)
+
+
+def seeds(ratio, significant, p=0.01):
+    spread = {"mean": 0.8, "sd": 0.05, "interval": [0.03, 0.1]}
+    arm = {"runs": 10, "diverged": 0, "accuracy": spread, "loss": spread, "volatility": spread}
+    against = {"ratio": ratio, "interval": [1, 9], "p": p, "holm_p": p, "significant": significant}
+    floors = {name: {"accuracy": against, "loss": None} for name in ("init", "all")}
+    return in_words(study(kind="seeds", arms={"poke": arm, "init": arm, "all": arm}, against_poke=floors))
+
+
+def test_a_stream_above_the_floor_is_named():
+    assert "The stream 'init' spreads the runs more than that floor: 3.0 times that of accuracy." in seeds(3.0, True)
+    assert "can be told from the floor" not in seeds(3.0, True)
+
+
+def test_no_stream_is_blamed_without_evidence():
+    assert "No stream can be told from the floor with 10 runs an arm" in seeds(3.0, False)
+    assert "No stream can be told" in seeds(0.3, True)
+    assert "Two runs a base are too few" in seeds(3.0, False, p=None)
+
+
+def test_a_control_that_differs_is_the_first_thing_said():
+    words = in_words(study(kind="seeds", control=CONTROL | {"identical": False}))
+    assert words.startswith("The control runs differ although nothing was varied")
