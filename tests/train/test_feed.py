@@ -1,0 +1,55 @@
+"""A feed gives the batch of any step, drawn once for all who ask."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+from dogjax.config import replace_fields
+from dogjax.interrupt import Interrupt
+from dogjax.train.experiment import build_experiment, load_material
+from dogjax.train.feed import Feed
+from dogjax.train.loop import Loop
+from dogjax.train.run import open_run
+from dogjax.train.workdir import Workdir
+from tests.train.runs import outcome
+
+
+@pytest.fixture(scope="module")
+def experiment(setup):
+    return build_experiment(setup.config())
+
+
+@pytest.mark.parametrize("steps", [[0, 1, 2], [0, 1, 7, 8], [5, 2, 3], [4, 4, 5]])
+def test_a_feed_gives_the_batch_of_the_step_in_whatever_order(experiment, steps):
+    feed = Feed(experiment.pipeline, experiment.devices, 10)
+    every = list(experiment.pipeline.train_batches(0, 10))
+    for step in steps:
+        assert np.array_equal(feed.batch(step)["image"], every[step]["image"])
+        assert np.array_equal(feed.batch(step)["label"], every[step]["label"])
+
+
+def test_a_batch_is_drawn_once_for_all_who_ask(experiment):
+    feed = Feed(experiment.pipeline, experiment.devices, 10)
+    assert feed.batch(3)["image"] is feed.batch(3)["image"]
+
+
+def test_runs_at_different_steps_train_side_by_side_to_the_bits_of_each_alone(setup, tmp_path):
+    configs = [replace_fields(setup.config(), {"seeds.init": seed}) for seed in (1, 2)]
+    material = load_material(configs[0].data)
+    for way, ahead in (("alone", 0), ("together", 2)):
+        with contextlib.ExitStack() as stack:
+            runs = []
+            for number, config in enumerate(configs):
+                workdir = Workdir(tmp_path / way / str(number))
+                stack.enter_context(workdir.locked())
+                runs.append(stack.enter_context(open_run(build_experiment(config, material), workdir)))
+                runs[-1].begin()
+            loops = [Loop([run], Interrupt(), float("inf"), lambda run: None) for run in runs]
+            for _ in range(ahead):
+                loops[0].advance()
+            both = Loop(runs, Interrupt(), float("inf"), lambda run: None)
+            for loop in [both] if ahead else loops:
+                assert loop.complete() == []
+    for number in "01":
+        assert outcome(tmp_path / "alone" / number) == outcome(tmp_path / "together" / number)
