@@ -14,6 +14,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from dogjax.config import AugmentConfig, Range
+from dogjax.data.philox import uniform_rows
 
 # One uniform a column, drawn for every frame whether the option is on or not: switching one option on
 # leaves the draws of the others as they were. New columns go to the end, for the same reason.
@@ -60,22 +61,13 @@ def augment_batch(images: tf.Tensor, frames: tf.Tensor, config: AugmentConfig, s
     Returns:
       float32 `[batch, side, side, 3]` in 0..255.
     """
-    parameters = _parameters(_draws(frames, seed), _side(images), config)
+    draws = uniform_rows(seed, frames, len(_COLUMNS))
+    parameters = _parameters(draws, _side(images), config)
     return _apply(images, parameters, config)
 
 
-def _draws(frames: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Uniforms in [0, 1): `[batch, len(_COLUMNS)]`."""
-
-    def draw(frame: tf.Tensor) -> tf.Tensor:
-        own_seed = tf.random.experimental.stateless_fold_in(seed, frame, alg="philox")
-        return tf.random.stateless_uniform([len(_COLUMNS)], own_seed, alg="philox")
-
-    return tf.map_fn(draw, frames, fn_output_signature=tf.TensorSpec([len(_COLUMNS)], tf.float32))
-
-
 def _parameters(draws: tf.Tensor, side: int, config: AugmentConfig) -> Parameters:
-    """Turns the uniforms of `_draws` into the parameters of frames of `side` pixels."""
+    """Turns uniforms in [0, 1), `[batch, len(_COLUMNS)]`, into the parameters of frames of `side` pixels."""
     u = dict(zip(_COLUMNS, tf.unstack(draws, axis=1), strict=True))
     return Parameters(
         theta=_uniform(u["theta"], -config.rotation, config.rotation),
