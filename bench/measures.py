@@ -55,6 +55,19 @@ def _step(size: int) -> Measure:
     )
 
 
+def _limit(size: int) -> Measure:
+    arguments = {"size": size}
+    return Measure(
+        name=f"step_limit_{size}",
+        what=f"the step at {size} pixels, against its operations at the best rate of any library's matrix product",
+        unit="s",
+        ours=Contender("dogjax", "dogjax", "train_step", arguments),
+        peers={"matrix_product": [Contender(name, "limit", name, arguments) for name in ("jax", "pytorch", "numpy")]},
+        wanted={},
+        rounds=7,
+    )
+
+
 def _replicas(count: int) -> Measure:
     return Measure(
         name=f"replicas_{count}",
@@ -70,6 +83,8 @@ def _replicas(count: int) -> Measure:
 MEASURES = [
     _step(64),
     _step(128),
+    _limit(64),
+    _limit(128),
     _replicas(4),
     _replicas(8),
     Measure(

@@ -16,6 +16,7 @@ PEERS = {
     "ffmpeg": "ffmpeg",
     "compute": "compute alone",
     "launches": "eight launches",
+    "matrix_product": "matrix products alone",
 }
 PACKAGES = ("jax", "flax", "keras", "tensorflow-cpu", "torch", "av", "imageio-ffmpeg")
 HEAD = """# Speed, measured

@@ -19,6 +19,20 @@ def batch(size: int, replicas: tuple[int, ...] = ()) -> tuple[np.ndarray, np.nda
     return images, generator.integers(0, CLASSES, (*replicas, BATCH)).astype(np.int32)
 
 
+def step_flops(size: int) -> float:
+    """Multiplications and additions of one training step, norms, poolings and the optimizer left out.
+
+    A layer's two gradients cost as much as its result each; the images need none.
+    """
+    total, channels, factor = 0.0, 3, 2
+    for width, kernel in zip(WIDTHS, KERNELS):
+        size -= kernel - 1
+        total += factor * 2 * BATCH * size**2 * kernel**2 * channels * width
+        size, channels, factor = (size - POOL) // POOL_STRIDE + 1, width, 3
+    sizes = (size**2 * channels, *DENSE, CLASSES)
+    return total + sum(factor * 2 * BATCH * rows * columns for rows, columns in zip(sizes, sizes[1:]))
+
+
 def lap_of(step: Callable[[], object], wait: Callable[[], object]) -> Callable[[], float]:
     """A lap of some steps, after two that compile and warm up; seconds a step."""
 
