@@ -1,5 +1,6 @@
 """The post's network and its batches, the same for every contender."""
 
+import itertools
 import time
 from collections.abc import Callable
 
@@ -30,7 +31,7 @@ def step_flops(size: int) -> float:
         total += factor * 2 * BATCH * size**2 * kernel**2 * channels * width
         size, channels, factor = (size - POOL) // POOL_STRIDE + 1, width, 3
     sizes = (size**2 * channels, *DENSE, CLASSES)
-    return total + sum(factor * 2 * BATCH * rows * columns for rows, columns in zip(sizes, sizes[1:]))
+    return total + sum(factor * 2 * BATCH * rows * columns for rows, columns in itertools.pairwise(sizes))
 
 
 def lap_of(step: Callable[[], object], wait: Callable[[], object]) -> Callable[[], float]:
