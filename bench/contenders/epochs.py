@@ -34,7 +34,9 @@ def end_to_end() -> Callable[[], float]:
     experiment = build_experiment(_config())
     folder = tempfile.mkdtemp(prefix="dogjax-bench-")
     atexit.register(shutil.rmtree, folder)
-    run = contextlib.ExitStack().enter_context(open_run(experiment, Workdir(pathlib.Path(folder))))
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)  # before the folder goes, and not before: it holds the run open
+    run = stack.enter_context(open_run(experiment, Workdir(pathlib.Path(folder))))
     run.begin()
     loop = Loop([run], Interrupt(), float("inf"), lambda run: None)
 
