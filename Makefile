@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
 
-.PHONY: demo test check bench
+.PHONY: demo test check bench bench-diagnosis
 
 # The stamp is older than the pins whenever they change, and the environment is brought up to date.
 .venv/installed: requirements.txt
@@ -23,6 +23,10 @@ test: .venv/installed
 # Everything, beside its peers, or one measure: make bench MEASURE=train_step_64.
 bench: .venv/installed-bench
 	$(BIN)/python -m bench $(MEASURE)
+
+# Runs with one cause planted in each, and their diagnoses: names the cause?
+bench-diagnosis: .venv/installed
+	$(BIN)/python -m bench.planted
 
 .venv/installed-bench: .venv/installed requirements-bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-bench.txt

@@ -1,6 +1,6 @@
 """Measures everything, or one thing: `python -m bench [MEASURE]`; prints rows as JSON lines.
 
-Without a name it writes `bench/results.json` and `docs/performance.md`.
+Without a name it writes `bench/results.json` and `docs/performance.md`, anew after every measure.
 """
 
 import json
@@ -43,9 +43,9 @@ def main() -> None:
         for row in rows_of(measure):
             rows.append(row)
             print(json.dumps(row), flush=True)
-    if chosen is MEASURES:
-        (FOLDER / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
-        write_page(PAGE, rows)
+        if chosen is MEASURES:
+            (FOLDER / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
+            write_page(PAGE, rows)
 
 
 if __name__ == "__main__":

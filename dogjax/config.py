@@ -46,6 +46,7 @@ class DataConfig:
     image_size: int = _setting(64, low=8, high=1024)  # pixels; a frame becomes a square of this side
     scale: str = _setting("raw", choices=("raw", "unit", "standardise"))
     on_bad_video: str = _setting("fail", choices=("fail", "skip"))
+    mask: str = _setting("nothing", choices=("nothing", "middle", "border"))  # what of each frame is hidden
     merge_labels: tuple = ()  # labels that become one class, as (a, b), or several such groups
     cache_dir: str = ""  # empty: $XDG_CACHE_HOME/dogjax, or ~/.cache/dogjax
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -79,6 +80,18 @@ def load_frames(folder: pathlib.Path, merge_labels: tuple) -> FrameTable:
     )
 
 
+class Images(Protocol):
+    """Images by frame number."""
+
+    def read(self, frames: np.ndarray) -> np.ndarray:
+        """uint8 `[frames, side, side, 3]`."""
+        ...
+
+    def gather(self, frames: tf.Tensor) -> tf.Tensor:
+        """Like `read`, in a TensorFlow graph."""
+        ...
+
+
 class MemoryImages:
     """Images held as one array, uint8 `[frames, side, side, 3]`."""
 
@@ -110,9 +123,6 @@ class DiskImages:
         """Like `read`, in a TensorFlow graph."""
         images = tf.numpy_function(self.read, [frames], tf.uint8)
         return tf.ensure_shape(images, (None, *self._shape))
-
-
-Images = MemoryImages | DiskImages
 
 
 def open_images(table: FrameTable, image_size: int) -> Images:

@@ -31,7 +31,7 @@ def uniform_rows(seed: tf.Tensor, indices: tf.Tensor, columns: int) -> tf.Tensor
       float32 `[n, columns]`; row i has the bits of `tf.random.stateless_uniform([columns],
       stateless_fold_in(seed, indices[i], alg="philox"), alg="philox")`.
     """
-    folded = tf.random.stateless_uniform([], seed, minval=None, maxval=None, dtype=tf.int64, alg="philox")
+    folded = tf.random.experimental.stateless_fold_in(seed, tf.constant(0, tf.int64), alg="philox")[0]
     rows = tf.bitcast(indices, tf.uint64)[:, tf.newaxis]  # [n, 1]; with a column a block below
     same = tf.zeros_like(rows)
     scrambled = _philox(
@@ -47,7 +47,7 @@ def _philox(counter: _Words, key: _Words) -> _Words:
     for _ in range(_ROUNDS):
         low_0, high_0 = _halves(counter[0] * _word(_MULTIPLIERS[0]))
         low_1, high_1 = _halves(counter[2] * _word(_MULTIPLIERS[1]))
-        counter = [high_1 ^ counter[1] ^ key[0], low_1, high_0 ^ counter[3] ^ key[1], low_0]
+        counter = [_xor(high_1, counter[1], key[0]), low_1, _xor(high_0, counter[3], key[1]), low_0]
         key = [_halves(key[0] + _word(_WEYL[0]))[0], _halves(key[1] + _word(_WEYL[1]))[0]]
     return counter
 
@@ -55,6 +55,10 @@ def _philox(counter: _Words, key: _Words) -> _Words:
 def _halves(words: tf.Tensor) -> _Words:
     """The low and the high 32 bits of uint64."""
     return [words & _word(0xFFFFFFFF), tf.bitwise.right_shift(words, _word(32))]
+
+
+def _xor(a: tf.Tensor, b: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+    return tf.bitwise.bitwise_xor(tf.bitwise.bitwise_xor(a, b), c)
 
 
 def _word(value: int) -> tf.Tensor:

@@ -67,16 +67,22 @@ class Pipeline:
         """Frame numbers of one training batch."""
         return next(self.train_batches(step, step + 1))["frame"]
 
-    def validation_batches(self, epoch: int) -> Iterator[Batch]:
-        """Every validation frame once, in order; the last batch is padded to the full size.
+    @property
+    def validation_steps(self) -> int:
+        """Batches to an epoch's validation, the padded last one included."""
+        return -(-len(self.split.validation) // self._batch_size)
 
-        Clean, unless `augment.validation` asks for the augmentation of `epoch`.
+    def validation_batches(self, epoch: int, epochs: int = 1) -> Iterator[Batch]:
+        """Every validation frame once an epoch, in order; the last batch of each epoch is padded to the full size.
+
+        Clean, unless `augment.validation` asks for the augmentation of the epoch.
+
+        Args:
+          epoch: the first one.
+          epochs: how many, one after the other.
         """
-        frames, size = self.split.validation, self._batch_size
-        padded = np.resize(frames, -(-len(frames) // size) * size).reshape(-1, size)
-        mask = (np.arange(padded.size) < len(frames)).astype(np.float32).reshape(-1, size)
-        epochs = np.full(len(padded), epoch, np.int64)
-        return _iterate(tf.data.Dataset.from_tensor_slices((padded, mask, epochs)), self._load_validation)
+        first, count = epoch * self.validation_steps, epochs * self.validation_steps
+        return _iterate(tf.data.Dataset.range(first, first + count), self._load_validation)
 
     def clean_training_batches(self, limit: int) -> Iterator[Batch]:
         """At most `limit` training frames without augmentation, in full batches of one size.
@@ -108,8 +114,13 @@ class Pipeline:
     @functools.cached_property
     def _load_validation(self) -> Load:
         augment = tf.constant(self.streams.tf_seed("augment"))
+        frames, count = self.split.validation, self.validation_steps
+        padded = np.resize(frames, count * self._batch_size).reshape(count, -1)
+        mask = (np.arange(padded.size) < len(frames)).astype(np.float32).reshape(count, -1)
 
-        def load(chosen: tf.Tensor, kept: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
+        def load(number: tf.Tensor) -> dict[str, tf.Tensor]:
+            epoch = number // count
+            chosen, kept = (tf.gather(tf.constant(rows), number - epoch * count) for rows in (padded, mask))
             images = self.images.gather(chosen)
             if self.config.augment.validation:
                 images = augment_batch(images, chosen, self.config.augment, _fold_in(augment, epoch))

@@ -1,6 +1,7 @@
 """From findings to causes: each with its evidence and the override that fixes it, or not listed at all."""
 
 import dataclasses
+import math
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,13 @@ LEAKY_SHARE = 0.5
 ONE_PAIR_SHARE = 0.6
 FEW_ERRORS = 0.03
 WIDE_INTERVAL = 0.1
-RAW_TEMPERATURE = 2.0
+# The root of the mean square of the input, 1 where it is standardised, from which on it is far too large.
+RAW_INPUT = 3.0
+# A switch that lowers the mean loss by less, at the lower end of its interval, is no evidence.
+LEAST_DROP = 0.1
+LABEL_ERRORS = 0.01
+# Of what is left to reach above chance, at the lower end of its interval.
+ABOVE_CHANCE = 0.15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +64,7 @@ def rank_causes(findings: Findings) -> list[Cause]:
     """Those with evidence: first what makes the curve jump, by its share, then what its level is worth."""
     jumps = sorted(_jumps(findings), key=lambda each: -(each.share or 0))
     level = [cause for judge in _LEVEL if (cause := judge(findings))]
+    level += _switches_of_level(findings, {cause.name for cause in jumps})
     return [*jumps, *sorted(level, key=lambda each: -(each.share or 0))]
 
 
@@ -69,7 +77,7 @@ def _jumps(findings: Findings) -> list[Cause]:
         interval = judged["interval"]
         if name == "unexplained" or interval is None or interval[0] < LEAST_SHARE:
             continue
-        name, evidence, fix = _SWITCHES[name](findings, judged["share"])
+        name, evidence, fix = _SWITCHES[name](findings, f"{judged['share']:.0%} of the jumps")
         causes.append(Cause(name, "jumps", judged["share"], interval, evidence, fix))
     if not any(each.name == "learning_rate" for each in causes) and (cause := _learning_rate(findings)):
         causes.append(cause)
@@ -78,44 +86,56 @@ def _jumps(findings: Findings) -> list[Cause]:
     return causes
 
 
-def _batch_norm(findings: Findings, share: float) -> tuple[str, str, dict[str, Any]]:
+def _switches_of_level(findings: Findings, listed: set[str]) -> list[Cause]:
+    """Switches that lower the mean loss, and are not among the causes of its jumps."""
+    causes = []
+    for switch in (BATCH_NORM, AUGMENTED, OVERCONFIDENCE):
+        drop = findings.drops.get(switch)
+        if drop is None or switch in listed or drop["interval"][0] < LEAST_DROP:
+            continue
+        name, evidence, fix = _SWITCHES[switch](findings, f"{drop['share']:.0%} of the loss")
+        causes.append(Cause(name, "level", drop["share"], drop["interval"], evidence, fix))
+    return causes
+
+
+def _batch_norm(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
     evidence = (
-        f"with BatchNorm's statistics measured anew on clean training frames the same weights lose {share:.0%} of the "
-        f"jumps: the running ones, of momentum {findings.config.model.norm_momentum:g}, lag behind the weights"
+        f"with BatchNorm's statistics measured anew on clean training frames the same weights lose {lost}: "
+        f"the running ones, of momentum {findings.config.model.norm_momentum:g}, lag behind the weights"
     )
     # Group norm has no statistics that could lag.
     fix = {"model.norm_momentum": 0.9} if findings.config.model.norm_momentum > 0.9 else {"model.norm": "group"}
     return BATCH_NORM, evidence, fix
 
 
-def _augmented(findings: Findings, share: float) -> tuple[str, str, dict[str, Any]]:
+def _augmented(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
     return (
         AUGMENTED,
-        f"on validation frames that are not augmented the same weights lose {share:.0%} of the jumps: each epoch is "
-        "scored on other frames",
+        f"on validation frames that are not augmented the same weights lose {lost}: each epoch is scored on frames "
+        "that were changed anew",
         {"augment.validation": False},
     )
 
 
-def _last_iterate(findings: Findings, share: float) -> tuple[str, str, dict[str, Any]]:
-    evidence = f"averaged over five epochs the weights lose {share:.0%} of the jumps: the steps at the end are too long"
+def _last_iterate(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
+    evidence = f"averaged over five epochs the weights lose {lost}: the steps at the end are too long"
     if (findings.symptom["train_volatility"] or 0) > TRAIN_JUMPS:
         evidence += f", and the training loss jumps as well (volatility {findings.symptom['train_volatility']:.2f})"
         return "learning_rate", evidence, {"optim.learning_rate": findings.config.optim.learning_rate / 10}
     return LAST_ITERATE, evidence, {"optim.ema_decay": 0.99}
 
 
-def _overconfidence(findings: Findings, share: float) -> tuple[str, str, dict[str, Any]]:
+def _overconfidence(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
     return (
         OVERCONFIDENCE,
         f"with a temperature fitted on other recordings ({findings.temperature:.1f}) the same predictions lose "
-        f"{share:.0%} of the jumps; the worst twentieth of the frames carries "
+        f"{lost}; the worst twentieth of the frames carries "
         f"{findings.frames['worst_twentieth']:.0%} of the loss",
         {"optim.label_smoothing": 0.1},
     )
 
 
-_SWITCHES: dict[str, Callable[[Findings, float], tuple[str, str, dict[str, Any]]]] = {
+_SWITCHES: dict[str, Callable[[Findings, str], tuple[str, str, dict[str, Any]]]] = {
     BATCH_NORM: _batch_norm,
     AUGMENTED: _augmented,
     LAST_ITERATE: _last_iterate,
@@ -166,16 +186,44 @@ def _leaky_split(findings: Findings) -> Cause | None:
 
 
 def _background_confound(findings: Findings) -> Cause | None:
-    probe = findings.background
-    if probe["accuracy"] is None or probe["interval"][0] <= probe["chance"] + 0.1:
+    probe, network = findings.background, findings.without_middle
+    if probe["accuracy"] is None:
         return None
-    share = (probe["accuracy"] - probe["chance"]) / (1 - probe["chance"])
-    low, high = ((limit - probe["chance"]) / (1 - probe["chance"]) for limit in probe["interval"])
+    share, low, high = (_above_chance(each, probe["chance"]) for each in (probe["accuracy"], *probe["interval"]))
+    if low <= ABOVE_CHANCE:
+        return None
     evidence = (
         f"a linear probe that sees the border of the frames alone names the dog in {probe['accuracy']:.0%} of unseen "
-        f"recordings' frames, chance is {probe['chance']:.0%}: the background tells the dog"
+        f"recordings' frames (chance {probe['chance']:.0%}), and this network, with their middle hidden, in "
+        f"{network['accuracy']:.0%} (chance {network['chance']:.0%}): the background tells the dog"
     )
-    return Cause("background_confound", "level", share, [low, high], evidence, {"split.strategy": "background"})
+    apart = any("a single dog in" in warning for warning in findings.audit["warnings"])
+    return Cause(
+        "background_confound",
+        "level",
+        share,
+        [low, high],
+        evidence + ("; film each dog in every place" if apart else ""),
+        {} if apart else {"split.strategy": "background"},
+    )
+
+
+def _above_chance(accuracy: float, chance: float) -> float:
+    return (accuracy - chance) / (1 - chance)
+
+
+def _label_noise(findings: Findings) -> Cause | None:
+    found = findings.label_errors
+    if found["share"] < LABEL_ERRORS:
+        return None
+    first = found["errors"][0]
+    evidence = (
+        f"{len(found['errors'])} of {found['units']} validation {found['unit']}s ({found['share']:.0%} of the frames) "
+        f"are called another dog with confidence, where {found['right_elsewhere']:.0%} of the others are right: first "
+        f"{first['unit']}, labelled {first['label']}, called {first['called']} (p {first['probability']:.2f}); look at "
+        "them and mend their labels, and look at other folds, for training frames are not judged"
+    )
+    return Cause("label_noise", "level", found["share"], None, evidence, {})
 
 
 def _look_alikes(findings: Findings) -> Cause | None:
@@ -192,24 +240,30 @@ def _look_alikes(findings: Findings) -> Cause | None:
 def _small_validation(findings: Findings) -> Cause | None:
     if findings.evaluation is None:
         return None
-    interval: list[float] | None = findings.evaluation["intervals"]["accuracy"]
-    if interval is None or interval[1] - interval[0] < 2 * WIDE_INTERVAL:
+    intervals, effective = findings.evaluation["intervals"], findings.evaluation["effective_sample_size"]
+    accuracy: list[float] | None = intervals["accuracy"]
+    if accuracy is None or accuracy[1] - accuracy[0] < 2 * WIDE_INTERVAL:
         return None
     evidence = (
-        f"the accuracy lies between {interval[0]:.0%} and {interval[1]:.0%} with 95 % confidence: "
-        f"{findings.evaluation['intervals']['groups']} {findings.evaluation['intervals']['unit']}s are few"
+        f"the accuracy lies between {accuracy[0]:.0%} and {accuracy[1]:.0%} with 95 % confidence: "
+        f"{intervals['groups']} {intervals['unit']}s are few"
     )
-    return Cause("small_validation", "level", interval[1] - interval[0], None, evidence, {})
+    if effective["n_eff"]:
+        evidence += f", and their {findings.evaluation['frames']} frames say as much as {effective['n_eff']:.0f} would"
+    return Cause("small_validation", "level", accuracy[1] - accuracy[0], None, evidence, {})
 
 
 def _input_scale(findings: Findings) -> Cause | None:
-    if findings.config.data.scale != "raw" or findings.temperature < RAW_TEMPERATURE:
+    mean, deviation = findings.input_scale["mean"], findings.input_scale["sd"]
+    size = math.hypot(mean, deviation)
+    if size < RAW_INPUT:
         return None
     evidence = (
-        "pixels enter as 0..255, so the first layer's outputs and the logits start far too large (fitted temperature "
-        f"{findings.temperature:.1f})"
+        f"the network is shown pixels with a mean of {mean:.0f} and a standard deviation of {deviation:.0f}, where its "
+        f"initial weights are made for 0 and 1: the first layer's outputs start {size:.0f} times too large; what that "
+        "costs cannot be told without training again"
     )
     return Cause("input_scale", "level", None, None, evidence, {"data.scale": "standardise"})
 
 
-_LEVEL = (_leaky_split, _background_confound, _look_alikes, _small_validation, _input_scale)
+_LEVEL = (_leaky_split, _label_noise, _background_confound, _look_alikes, _small_validation, _input_scale)

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from dogjax.config import replace_fields
+from dogjax.diagnose.batch_norm import distances
 from dogjax.diagnose.temperature import scale_out_of_fold
 from dogjax.eval.intervals import Groups
 from dogjax.eval.metrics import score_frames
@@ -43,6 +44,7 @@ class Counterfactuals:
       logits: float32 `[epochs, frames, classes]` by the set of switches that are on, but for the temperature.
       losses: float64 `[epochs, frames]`, cross-entropy, by the set of all switches that are on.
       temperatures: float `[epochs]`, the mean over folds, with the other switches off.
+      distances: float `[epochs]` by BatchNorm layer, how far its running statistics are from the truth.
     """
 
     epochs: list[int]
@@ -50,6 +52,7 @@ class Counterfactuals:
     logits: dict[Switches, np.ndarray]
     losses: dict[Switches, np.ndarray]
     temperatures: np.ndarray
+    distances: dict[str, np.ndarray]
 
     def curve(self, on: Switches) -> np.ndarray:
         """Mean validation loss of each epoch with the given switches on."""
@@ -88,9 +91,12 @@ def score_again(
     switches = available_switches(experiment)
     networks = _Networks(experiment, workdir)
     rows: dict[Switches, list[np.ndarray]] = {on: [] for on in subsets(switches) if OVERCONFIDENCE not in on}
+    apart: list[dict[str, float]] = []
     for epoch in epochs:
-        for on, logits in networks.logits(epoch, list(rows)).items():
+        variables = networks.variables(epoch, list(rows))
+        for on, logits in networks.logits(epoch, variables, list(rows)).items():
             rows[on].append(logits)
+        apart.append(distances(variables[frozenset()], variables.get(frozenset({BATCH_NORM}), {})))
         watch()
     logits = {on: np.stack(each) for on, each in rows.items()}
     labels = experiment.validation.label
@@ -101,7 +107,8 @@ def score_again(
         losses[on | {OVERCONFIDENCE}] = np.stack([score_frames(z, labels).losses for z, _ in scaled])
         if not on:
             temperatures = np.array([temperature for _, temperature in scaled])
-    return Counterfactuals(list(epochs), switches, logits, losses, temperatures)
+    layers = {name: np.array([each[name] for each in apart]) for name in apart[0]}
+    return Counterfactuals(list(epochs), switches, logits, losses, temperatures, layers)
 
 
 class _Networks:
@@ -114,9 +121,14 @@ class _Networks:
         self._clean = dataclasses.replace(experiment, config=clean, pipeline=pipeline)
         self._kept = set(epochs_with_weights(workdir))
 
-    def logits(self, epoch: int, wanted: list[Switches]) -> dict[Switches, np.ndarray]:
+    def variables(self, epoch: int, wanted: list[Switches]) -> dict[Switches, Variables]:
+        """The network of one epoch under the wanted sets, by set but for what concerns the frames."""
+        return {on: self._variables(epoch, on) for on in {on - {AUGMENTED} for on in wanted}}
+
+    def logits(
+        self, epoch: int, variables: dict[Switches, Variables], wanted: list[Switches]
+    ) -> dict[Switches, np.ndarray]:
         """Logits of one epoch under the wanted sets; frames are drawn once for all networks that see them."""
-        variables = {on: self._variables(epoch, on) for on in {on - {AUGMENTED} for on in wanted}}
         found = {}
         for experiment, clean in ((self._experiment, False), (self._clean, True)):
             sets = [on for on in wanted if (AUGMENTED in on) == clean]

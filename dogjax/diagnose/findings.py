@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dogjax.config import Config
+from dogjax.data.scaling import measure_scaling
 from dogjax.diagnose.counterfactual import Counterfactuals
 from dogjax.eval import curves
 from dogjax.eval.metrics import score_frames
@@ -25,9 +26,13 @@ class Findings:
       config: of the run.
       symptom: the measures of the curve.
       shares: of the volatility by switch, each `share` and `interval`, and `unexplained`; null where undefined.
+      drops: how much lower the mean loss is with each switch alone, each `share` and `interval`.
       frames: what single frames and pairs of dogs carry.
       audit: of the split.
       background: of the probe that sees the border alone.
+      without_middle: of the network on frames whose middle is hidden.
+      label_errors: probable ones among the validation frames.
+      input_scale: `mean` and `sd` of what the network is shown, of the channel that is furthest from 0 and 1.
       evaluation: the run's `evaluation.json`; null while it runs.
       train_frames: number of training frames.
       temperature: mean fitted temperature of the last epochs.
@@ -36,9 +41,13 @@ class Findings:
     config: Config
     symptom: dict[str, Any]
     shares: dict[str, Any] | None
+    drops: dict[str, Any]
     frames: dict[str, Any]
     audit: dict[str, Any]
     background: dict[str, Any]
+    without_middle: dict[str, Any]
+    label_errors: dict[str, Any]
+    input_scale: dict[str, float]
     evaluation: dict[str, Any] | None
     train_frames: int
     temperature: float
@@ -91,3 +100,12 @@ def describe_frames(experiment: Experiment, found: Counterfactuals) -> dict[str,
         "pair_share": float(pairs[pair] / total),
         "pairs": len(pairs),
     }
+
+
+def describe_input(experiment: Experiment) -> dict[str, float]:
+    """`mean` and `sd` of the training frames as the network sees them, of the channel with the largest mean square."""
+    pixels = measure_scaling(experiment.pipeline.images, experiment.split.train, "standardise")
+    used = experiment.pipeline.scaling
+    mean, deviation = (pixels.shift - used.shift) / used.scale, pixels.scale / used.scale
+    channel = int(np.argmax(mean**2 + deviation**2))
+    return {"mean": float(mean[channel]), "sd": float(deviation[channel])}

@@ -1,5 +1,6 @@
-"""Does the background tell the dog? A linear probe that sees the border of the frames alone."""
+"""Does the background tell the dog? A linear probe that sees the border alone, and the network without the middle."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,14 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from dogjax.config import replace_fields
 from dogjax.data.frames import FrameTable, Images
+from dogjax.data.mask import MaskedImages, middle
+from dogjax.eval.intervals import Groups, bootstrap_intervals
+from dogjax.eval.metrics import score_frames
+from dogjax.train.experiment import Experiment
+from dogjax.train.state import Variables
 
-# The border is this share of the side, on each side: outside of it is where the dog is.
-BORDER = 0.15
 # Averaged to squares of this many pixels: colours and places, not textures.
 CELL = 4
 MOST_FRAMES = 600
@@ -28,10 +33,7 @@ def border_features(images: np.ndarray) -> np.ndarray:
     frames, side = images.shape[:2]
     cells = side // CELL
     means = images[:, : cells * CELL, : cells * CELL].reshape(frames, cells, CELL, cells, CELL, 3).mean(axis=(2, 4))
-    edge = max(1, round(BORDER * cells))
-    inside = np.zeros((cells, cells), bool)
-    inside[edge : cells - edge, edge : cells - edge] = True
-    return means[:, ~inside].reshape(frames, -1)
+    return means[:, ~middle(cells)].reshape(frames, -1)
 
 
 def probe_background(table: FrameTable, images: Images) -> dict[str, Any]:
@@ -60,4 +62,26 @@ def probe_background(table: FrameTable, images: Images) -> dict[str, Any]:
         "interval": [float(rates.mean() - half), float(rates.mean() + half)],
         "groups": len(rates),
         "note": None,
+    }
+
+
+def probe_without_middle(
+    experiment: Experiment, network: Variables, groups: Groups, rng: np.random.Generator
+) -> dict[str, Any]:
+    """What the run's own network makes of clean validation frames whose middle is hidden.
+
+    Returns:
+      `accuracy`, its `interval` (null where it cannot be estimated), and `chance`, the share of the most frequent dog.
+    """
+    config = replace_fields(experiment.config, {"augment.validation": False})
+    hidden = MaskedImages(experiment.pipeline.images, "middle")
+    pipeline = dataclasses.replace(experiment.pipeline, images=hidden, config=config)
+    masked = dataclasses.replace(experiment, config=config, pipeline=pipeline)
+    (logits,) = masked.validation_logits(0, network)
+    labels = experiment.validation.label
+    scores = score_frames(logits, labels)
+    return {
+        "accuracy": scores.accuracy,
+        "interval": bootstrap_intervals(scores.correct, scores.losses, groups, rng)["accuracy"],
+        "chance": float(np.bincount(labels).max() / len(labels)),
     }

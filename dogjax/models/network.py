@@ -1,5 +1,6 @@
 """The post's kind of network: convolution blocks, dense layers, one logit a class."""
 
+import functools
 import math
 
 import flax.linen as nn
@@ -104,3 +105,12 @@ def check_sizes(config: ModelConfig, image_size: int) -> None:
                 f"of {kernel} and a pool of {POOL}; use smaller kernels, fewer blocks, or a larger data.image_size"
             )
         side = (convolved - POOL) // POOL_STRIDE + 1
+
+
+@functools.cache
+def count_parameters(config: ModelConfig, image_size: int, classes: int) -> int:
+    """The number of parameters of the network; nothing is computed."""
+    images = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)
+    initialise = functools.partial(Network(config, classes).init, dropout=False, batch_statistics=False)
+    shapes = jax.eval_shape(initialise, jax.random.key(0), images)
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes["params"]))

@@ -1,5 +1,6 @@
 """`report.html`: one self-contained page of a workdir, drawn from its files alone."""
 
+import base64
 import pathlib
 from typing import Any
 
@@ -7,7 +8,14 @@ import jinja2
 
 from dogjax.errors import UserError
 from dogjax.files import read_json, read_json_lines, write_text
-from dogjax.report.run_figures import accuracy_picture, counterfactual_picture, loss_picture, shares_picture
+from dogjax.report.run_figures import (
+    accuracy_picture,
+    counterfactual_picture,
+    distance_picture,
+    loss_picture,
+    quality_picture,
+    shares_picture,
+)
 from dogjax.report.study_figures import study_pictures
 from dogjax.report.summary import summarise_workdir
 from dogjax.study.analysis import by_arm
@@ -49,6 +57,9 @@ def _run_page(workdir: pathlib.Path) -> str:
         pictures.insert(0, counterfactual_picture(diagnosis["curves"]))
         if diagnosis["shares"]:
             pictures.insert(1, shares_picture(diagnosis["shares"]))
+        if diagnosis["batch_norm_distance"]:
+            pictures.append(distance_picture(diagnosis["curves"]["epochs"], diagnosis["batch_norm_distance"]))
+        pictures.append(quality_picture(diagnosis["quality"]))
     return _render(
         "run.html",
         name=workdir.name,
@@ -58,7 +69,23 @@ def _run_page(workdir: pathlib.Path) -> str:
         result=read_json(workdir / "result.json"),
         diagnosis=diagnosis,
         pictures=pictures,
+        gallery=_gallery(workdir, diagnosis["gallery"]) if diagnosis else [],
     )
+
+
+def _gallery(workdir: pathlib.Path, sheets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The sheets of a diagnosis with each frame as `uri` and `text`; a picture that was removed is left out."""
+    rows = [row for sheet in sheets for row in sheet["rows"]]
+    for row in rows:
+        pairs = zip(row["pictures"], row["texts"])
+        row["frames"] = [
+            {"uri": _uri(workdir / name), "text": text} for name, text in pairs if (workdir / name).exists()
+        ]
+    return sheets
+
+
+def _uri(picture: pathlib.Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
 
 
 def _read_if_there(path: pathlib.Path) -> Any:

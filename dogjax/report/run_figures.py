@@ -1,11 +1,15 @@
 """The pictures of one run."""
 
+import itertools
 from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from dogjax.report.drawing import BLUE, GREY, ORANGE, Picture, draw
+from dogjax.report.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, draw
+
+# Lines of one picture differ in both.
+_COLOURS, _LINES = (BLUE, ORANGE, GREEN, PURPLE, GREY), ("-", "--", "-.", ":", "-")
 
 
 def loss_picture(metrics: list[dict[str, Any]]) -> Picture:
@@ -93,3 +97,41 @@ def shares_picture(shares: dict[str, Any]) -> Picture:
 
     caption = "Shapley values: they add up to the whole. Lines are 95 % intervals over the validation recordings."
     return draw("Whose jumps they are", caption, 0.8 + 0.35 * len(shares), paint)
+
+
+def distance_picture(epochs: list[int], distances: dict[str, list[float]]) -> Picture:
+    """How far each BatchNorm layer's running means are from those of the training frames."""
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        for (layer, values), colour, style in zip(
+            distances.items(), itertools.cycle(_COLOURS), itertools.cycle(_LINES)
+        ):
+            axes.plot(epochs, values, color=colour, linestyle=style, label=layer)
+        axes.set_yscale("log")
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylabel("largest distance / SD")
+        figure.legend(loc="outside upper left", frameon=False, ncols=2)
+
+    caption = "Of the running mean from the mean of clean training frames, over channels, in standard deviations."
+    return draw("How far BatchNorm is off", caption, 3.0, paint)
+
+
+def quality_picture(quality: dict[str, Any]) -> Picture:
+    """The error in each fifth of the frames, from the most blurred to the sharpest, and from the darkest on."""
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        for (name, each), colour, style in zip(quality.items(), _COLOURS, _LINES):
+            label = name if each["correlation"] is None else f"{name} (correlation {each['correlation']:+.2f})"
+            axes.plot(range(1, 6), each["error_by_fifth"], color=colour, linestyle=style, marker="o", label=label)
+        axes.set_xticks(range(1, 6), ["lowest", "", "middle", "", "highest"])
+        axes.set_xlabel("fifth of the validation frames")
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("error, all epochs")
+        figure.legend(loc="outside upper left", frameon=False)
+
+    caption = "Do errors go with blur or with the dark? Correlations are with the loss, by ranks."
+    return draw("Sharpness and brightness", caption, 2.8, paint)

@@ -16,6 +16,8 @@ from dogjax.study.plan import design_problem
 FEWEST_COMMON_FRAMES = 20
 # No measure of spread says more than noise below this p-value, adjusted for the number of arms.
 LEVEL = 0.05
+# What is called a fix: the volatility more than halved, and at most a point of accuracy lost.
+FIXED_RATIO, ACCURACY_MARGIN = 0.5, 0.01
 
 
 def by_arm(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
@@ -42,6 +44,7 @@ def describe_arm(outcomes: Sequence[Outcome], epoch: int, rng: np.random.Generat
         "runs": len(outcomes),
         "diverged": len(outcomes) - len(finished),
         "identical": len({each.bits() for each in outcomes}) == 1,
+        "parameters": outcomes[0].parameters,
         **describe_spread(outcomes, epoch),
         "volatility": statistics.spread(volatilities) if all(None not in each for each in volatilities) else None,
         **_agreement(finished, epoch, rng),
@@ -158,8 +161,9 @@ def compare_pairs(
     """An arm against the reference, run by run with common seeds: accuracy, loss and volatility.
 
     Returns:
-      For each measure: `pairs`, `difference` (mean, arm less reference), `p` of the sign-flip test (null below six
-      pairs) and `better` (P(arm better), with its interval). A pair with a run that diverged is left out.
+      For each measure: `pairs`, `difference` (mean, arm less reference) and its `interval`, the `ratio` of the two
+      (geometric mean, with its interval; null where one is zero), `p` of the sign-flip test (null below six pairs)
+      and `better` (P(arm better), with its interval). A pair with a run that diverged is left out.
       Null below two pairs.
     """
     partners = {each.run.replicate: each for each in reference}
@@ -183,6 +187,8 @@ def _compare(
     return {
         "pairs": len(values),
         "difference": float(np.mean(arm - reference)),
+        "interval": statistics.mean_interval(arm - reference),
+        "ratio": statistics.paired_ratio(arm, reference),
         "p": statistics.sign_flip_p(arm - reference, rng),
         "better": statistics.probability_of_superiority(sign * arm, sign * reference, rng),
     }
@@ -195,6 +201,44 @@ def adjust_pairs(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for comparison, p in zip(tested, statistics.holm([each["p"] for each in tested])):
             comparison["holm_p"] = p
     return arms
+
+
+def is_fixed(comparison: dict[str, Any]) -> bool | None:
+    """Whether an arm calms the reference's curve at no cost: null where pairs are too few.
+
+    Less than half the volatility, its interval below 1, and an accuracy that is not more than a point lower (the lower
+    of the two one-sided tests of Schuirmann 1987, J Pharmacokinet Biopharm 15:657, at half their usual level).
+    """
+    accuracy, volatility = comparison["accuracy"], comparison["volatility"]
+    if not accuracy or not volatility or not volatility["ratio"]:
+        return None
+    ratio = volatility["ratio"]
+    calmer = ratio["ratio"] < FIXED_RATIO and ratio["interval"][1] < 1
+    return bool(calmer and accuracy["interval"][0] > -ACCURACY_MARGIN)
+
+
+def smallest_enough(arms: dict[str, list[Outcome]], epoch: int) -> dict[str, Any] | None:
+    """The smallest network whose loss is within one standard error of the best one's.
+
+    The one-SE rule of Breiman, Friedman, Olshen & Stone 1984, "Classification and regression trees", section 3.4.3.
+
+    Returns:
+      `best` and `smallest` (names of arms), and `limit`, the best mean loss and one standard error; null where
+      all networks are of one size, or the best arm has fewer than two runs.
+    """
+    sizes, losses = {}, {}
+    for name, outcomes in arms.items():
+        if finished := [each for each in outcomes if each.finished]:
+            sizes[name] = finished[0].parameters
+            losses[name] = np.array([each.loss(epoch) for each in finished])
+    if len(set(sizes.values())) < 2:
+        return None
+    best = min(losses, key=lambda name: losses[name].mean())
+    if len(losses[best]) < 2:
+        return None
+    limit = float(losses[best].mean() + losses[best].std(ddof=1) / np.sqrt(len(losses[best])))
+    enough = [name for name in losses if losses[name].mean() <= limit]
+    return {"best": best, "smallest": min(enough, key=lambda name: sizes[name]), "limit": limit}
 
 
 def crossed_components(arms: dict[str, list[Outcome]], epoch: int, rng: np.random.Generator) -> dict[str, Any]:

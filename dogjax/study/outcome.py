@@ -10,6 +10,7 @@ import numpy as np
 from dogjax.eval.curves import von_neumann_volatility
 from dogjax.eval.predictions import Predictions, read_predictions
 from dogjax.files import read_json, read_json_lines
+from dogjax.models.network import count_parameters
 from dogjax.study.execute import KILLED_MARK, has_ended, run_folder
 from dogjax.study.plan import PlannedRun
 
@@ -25,6 +26,7 @@ class Outcome:
       state_sha256: of its last state.
       metrics: the lines of `metrics.jsonl`.
       was_killed: whether it was killed and resumed.
+      parameters: of the network.
     """
 
     run: PlannedRun
@@ -33,19 +35,25 @@ class Outcome:
     state_sha256: str
     metrics: list[dict[str, Any]]
     was_killed: bool
+    parameters: int
 
     @property
     def finished(self) -> bool:
         """False for a run that diverged."""
         return self.status == "finished"
 
+    # Epochs are the study's: an arm that trains longer is looked at after the same share of its training.
+
     def accuracy(self, epoch: int) -> float:
-        """Validation accuracy after `epoch` epochs."""
-        return self.metrics[epoch - 1]["validation"]["accuracy"]
+        """Validation accuracy after `epoch` epochs of the study."""
+        return self.metrics[self._own(epoch) - 1]["validation"]["accuracy"]
 
     def loss(self, epoch: int) -> float:
-        """Validation loss after `epoch` epochs."""
-        return self.metrics[epoch - 1]["validation"]["loss"]
+        """Validation loss after `epoch` epochs of the study."""
+        return self.metrics[self._own(epoch) - 1]["validation"]["loss"]
+
+    def _own(self, epoch: int) -> int:
+        return max(1, round(epoch * self.run.config.train.epochs / self.run.study_epochs))
 
     @functools.cached_property
     def volatility(self) -> float | None:
@@ -53,8 +61,8 @@ class Outcome:
         return von_neumann_volatility(np.array([line["validation"]["loss"] for line in self.metrics]))
 
     def predictions(self, epoch: int) -> Predictions:
-        """Logits of its validation frames after `epoch` epochs."""
-        return read_predictions(self.folder, epoch)
+        """Logits of its validation frames after `epoch` epochs of the study."""
+        return read_predictions(self.folder, self._own(epoch))
 
     def bits(self) -> tuple[str, bytes]:
         """What two runs of one identity have in common."""
@@ -68,7 +76,7 @@ def read_outcomes(workdir: pathlib.Path, runs: list[PlannedRun]) -> tuple[list[O
 
 
 def _read(run: PlannedRun, folder: pathlib.Path) -> Outcome:
-    result = read_json(folder / "result.json")
+    result, labels = read_json(folder / "result.json"), read_json(folder / "split.json")["audit"]["train"]["labels"]
     return Outcome(
         run=run,
         folder=folder,
@@ -76,4 +84,5 @@ def _read(run: PlannedRun, folder: pathlib.Path) -> Outcome:
         state_sha256=result["state_sha256"],
         metrics=read_json_lines(folder / "metrics.jsonl"),
         was_killed=(folder / KILLED_MARK).exists(),
+        parameters=count_parameters(run.config.model, run.config.data.image_size, len(labels)),
     )

@@ -25,6 +25,7 @@ class PlannedRun:
       base: number of the base seed.
       replicate: number of the run within arm and base.
       config: of the run, complete.
+      study_epochs: those of the study; an arm may train longer or shorter.
       killed: whether the run is killed on its way, and resumed.
     """
 
@@ -32,6 +33,7 @@ class PlannedRun:
     base: int
     replicate: int
     config: Config
+    study_epochs: int
     killed: bool = False
 
     @property
@@ -75,7 +77,7 @@ def _seeds(config: Config) -> Iterator[PlannedRun]:
 
 def _control(config: Config) -> Iterator[PlannedRun]:
     for replicate in range(KILLED + 1):
-        yield PlannedRun(CONTROL, 0, replicate, _alone(config), killed=replicate == KILLED)
+        yield PlannedRun(CONTROL, 0, replicate, _alone(config), config.train.epochs, killed=replicate == KILLED)
 
 
 def _replicates(config: Config, arm: str, base: int, streams: tuple[str, ...]) -> Iterator[PlannedRun]:
@@ -83,7 +85,7 @@ def _replicates(config: Config, arm: str, base: int, streams: tuple[str, ...]) -
     for replicate in range(config.study.replicates):
         fresh = _seed(config, SEEDS_A_BASE * (base + 1) + replicate)
         fields = {"seed": _seed(config, base)} | {f"seeds.{stream}": fresh for stream in streams}
-        yield PlannedRun(arm, base, replicate, replace_fields(_alone(config), fields))
+        yield PlannedRun(arm, base, replicate, replace_fields(_alone(config), fields), config.train.epochs)
 
 
 def _sobol(config: Config) -> Iterator[PlannedRun]:
@@ -96,7 +98,7 @@ def _sobol(config: Config) -> Iterator[PlannedRun]:
     for number, row in enumerate(rows):
         # One place of the design is one seed, so rows that agree in a column share that stream.
         fields = {f"seeds.{stream}": int(place * 2**31) for stream, place in zip(study.streams, row)}
-        yield PlannedRun("sobol", 0, number, replace_fields(_alone(config), fields))
+        yield PlannedRun("sobol", 0, number, replace_fields(_alone(config), fields), config.train.epochs)
 
 
 def _crossed(config: Config) -> Iterator[PlannedRun]:
@@ -104,7 +106,7 @@ def _crossed(config: Config) -> Iterator[PlannedRun]:
     for fold in range(config.split.folds):
         for replicate in range(config.study.replicates):
             fields = {"split.fold": fold, "seeds.split": frozen, "seed": _seed(config, replicate)}
-            yield PlannedRun(f"fold{fold}", 0, replicate, replace_fields(_alone(config), fields))
+            yield PlannedRun(f"fold{fold}", 0, replicate, replace_fields(_alone(config), fields), config.train.epochs)
 
 
 def _arms(config: Config) -> Iterator[PlannedRun]:
@@ -121,9 +123,10 @@ def _arms(config: Config) -> Iterator[PlannedRun]:
         for name, fields in arms:
             common = {"seed": _seed(config, replicate)}
             try:
-                yield PlannedRun(name, 0, replicate, replace_fields(_alone(config), dict(fields) | common))
+                own = replace_fields(_alone(config), dict(fields) | common)
             except UserError as error:
                 raise UserError(f"study.arms: '{name}': {error}") from error
+            yield PlannedRun(name, 0, replicate, own, config.train.epochs)
 
 
 def _alone(config: Config) -> Config:

@@ -198,6 +198,28 @@ def sign_flip_p(differences: np.ndarray, rng: np.random.Generator) -> float | No
     return float(np.mean(sums >= abs(differences.sum()) * (1 - 1e-12)))
 
 
+def mean_interval(values: np.ndarray) -> list[float] | None:
+    """95 % interval of a mean, by Student's t; null below two values."""
+    values = np.asarray(values, np.float64)
+    if len(values) < 2:
+        return None
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return [float(values.mean()) - half, float(values.mean()) + half]
+
+
+def paired_ratio(arm: np.ndarray, reference: np.ndarray) -> dict[str, Any] | None:
+    """The geometric mean of paired ratios, with its interval: that of the mean log ratio.
+
+    Returns:
+      `ratio` and `interval`; null below two pairs, or where a value is not positive.
+    """
+    arm, reference = np.asarray(arm, np.float64), np.asarray(reference, np.float64)
+    if np.any(arm <= 0) or np.any(reference <= 0) or not (interval := mean_interval(np.log(arm / reference))):
+        return None
+    low, high = np.exp(interval)
+    return {"ratio": float(np.exp(np.mean(np.log(arm / reference)))), "interval": [float(low), float(high)]}
+
+
 def sobol_indices(problem: dict[str, Any], values: np.ndarray) -> dict[str, dict[str, Any]]:
     """Shares of the variance by factor: first order (Saltelli et al. 2010) and total (Jansen 1999), by SALib.
 

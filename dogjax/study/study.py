@@ -109,7 +109,8 @@ def _arms(config: Config, arms: dict[str, list[Outcome]], rng: np.random.Generat
     pairs = {
         name: analysis.compare_pairs(arms.get(REFERENCE, []), arms[name], config.train.epochs, rng) for name in others
     }
-    return {"against_reference": analysis.adjust_pairs(pairs)}
+    against = {name: each | {"fixed": analysis.is_fixed(each)} for name, each in analysis.adjust_pairs(pairs).items()}
+    return {"against_reference": against, "capacity": analysis.smallest_enough(arms, config.train.epochs)}
 
 
 def _control(arms: dict[str, list[Outcome]]) -> dict[str, Any]:

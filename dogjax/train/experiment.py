@@ -9,6 +9,7 @@ import numpy as np
 
 from dogjax.config import Config, DataConfig
 from dogjax.data.frames import FrameTable, Images, load_frames, open_images
+from dogjax.data.mask import mask_images
 from dogjax.data.pipeline import Pipeline, make_pipeline
 from dogjax.data.prepare import Prepared, cache_folder, prepare
 from dogjax.data.splits import Split, split_frames
@@ -18,6 +19,7 @@ from dogjax.prng import Streams
 from dogjax.train import precise_bn
 from dogjax.train.compile_cache import keep_compiled_programs
 from dogjax.train.devices import Devices
+from dogjax.train.feed import ValidationFeed
 from dogjax.train.program import Program, make_program
 from dogjax.train.state import TrainState, Variables, create_state
 
@@ -74,12 +76,16 @@ class Experiment:
     def _validation_batches(self, epoch: int) -> Iterable[dict[str, Any]]:
         if not self.config.augment.validation and self._fit_on_devices(len(self.split.validation)):
             return self._kept_validation
-        return self.devices.prefetch(self.pipeline.validation_batches(epoch), ("image",))
+        return self._validation_feed.batches(epoch)
 
     def _clean_batches(self) -> Iterable[dict[str, Any]]:
         if self._fit_on_devices(min(len(self.split.train), precise_bn.FRAMES)):
             return self._kept_clean
         return self.devices.prefetch(self.pipeline.clean_training_batches(precise_bn.FRAMES), ("image",))
+
+    @functools.cached_property
+    def _validation_feed(self) -> ValidationFeed:
+        return ValidationFeed(self.pipeline, self.devices)
 
     @functools.cached_property
     def _kept_validation(self) -> list[dict[str, Any]]:
@@ -110,7 +116,8 @@ def load_material(data: DataConfig) -> Material:
     """
     prepared = prepare(data)
     table = load_frames(prepared.folder, data.merge_labels)
-    return Material(prepared, table, open_images(table, data.image_size))
+    images = mask_images(open_images(table, data.image_size), data.mask)
+    return Material(prepared, table, images)
 
 
 def build_experiment(config: Config, material: Material | None = None) -> Experiment:

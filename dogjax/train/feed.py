@@ -1,5 +1,7 @@
-"""Training batches on the devices, by step."""
+"""Batches on the devices: those of training by step, those of validation by epoch."""
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from dogjax.data.pipeline import Pipeline
@@ -29,3 +31,25 @@ class Feed:
             self._rest = self._devices.prefetch(self._pipeline.train_batches(step, self._steps), ("image", "label"))
         self._batch, self._at = next(self._rest), step
         return self._batch
+
+
+class ValidationFeed:
+    """The validation batches of a run. Asked for epoch after epoch, it is ahead of use, and starts up once.
+
+    Args:
+      pipeline: of the run.
+      devices: where to put the batches.
+    """
+
+    def __init__(self, pipeline: Pipeline, devices: Devices) -> None:
+        self._pipeline, self._devices = pipeline, devices
+        self._next, self._rest = -1, iter(())
+
+    def batches(self, epoch: int) -> Iterator[dict[str, Any]]:
+        """The batches of one epoch, `image` on the devices."""
+        if epoch != self._next:
+            ahead = max(1, self._pipeline.config.train.epochs - epoch)
+            self._rest = self._devices.prefetch(self._pipeline.validation_batches(epoch, ahead), ("image",))
+        self._next = -1  # where the epoch is not drawn to its end, the next one starts again
+        yield from itertools.islice(self._rest, self._pipeline.validation_steps)
+        self._next = epoch + 1

@@ -7,8 +7,19 @@ from dogjax.diagnose.causes import rank_causes
 from dogjax.diagnose.findings import Findings
 
 
-def findings(symptom=None, shares=None, frames=None, audit=None, background=None, train_frames=1350, **fields):
+def findings(
+    symptom=None,
+    shares=None,
+    drops=None,
+    frames=None,
+    audit=None,
+    background=None,
+    train_frames=1350,
+    others=None,
+    **fields,
+):
     """A calm, honest run of nothing suspicious, but for what is given."""
+    others = others or {}
     chance = {"accuracy": 0.34, "chance": 1 / 3, "interval": [0.25, 0.43], "groups": 36, "note": None}
     return Findings(
         config=replace_fields(Config(), {"train.drop_remainder": True, "data.scale": "standardise"} | fields),
@@ -16,9 +27,14 @@ def findings(symptom=None, shares=None, frames=None, audit=None, background=None
         shares=shares,
         frames={"worst_twentieth": 0.5, "errors": 0.3, "pair": ["a", "b"], "pair_share": 0.4, "pairs": 3}
         | (frames or {}),
-        audit={"nearest_training_frame": {"share_within_2_seconds": 0.0}, "shared_backgrounds": []} | (audit or {}),
+        drops=drops or {},
+        audit={"nearest_training_frame": {"share_within_2_seconds": 0.0}, "shared_backgrounds": [], "warnings": []}
+        | (audit or {}),
         background=background or chance,
-        evaluation=None,
+        without_middle={"accuracy": 0.35, "interval": [0.3, 0.4], "chance": 1 / 3},
+        label_errors=others.get("label_errors", {"share": 0.0}),
+        input_scale=others.get("input_scale", {"mean": 0.0, "sd": 1.0}),
+        evaluation=others.get("evaluation"),
         train_frames=train_frames,
         temperature=1.0,
     )
@@ -75,3 +91,45 @@ def test_what_the_level_is_worth_is_said_after_the_jumps(given, name):
 def test_a_background_near_chance_and_a_few_errors_are_no_evidence():
     assert names(findings(background={"accuracy": 0.5, "chance": 1 / 3, "interval": [0.4, 0.6]})) == []
     assert names(findings(frames={"pair_share": 0.9, "errors": 0.01})) == []
+
+
+def test_a_background_that_no_split_can_part_from_the_dog_has_no_override():
+    given = {"accuracy": 0.9, "chance": 1 / 3, "interval": [0.8, 1.0]}
+    warned = {"warnings": ["Training shows a single dog in beach: the network may learn the place instead of the dog."]}
+    (cause,) = rank_causes(findings(background=given, audit=warned))
+    assert cause.fix == {} and "film each dog in every place" in cause.evidence
+
+
+@pytest.mark.parametrize("switch", ["batch_norm_statistics", "augmented_validation", "overconfidence"])
+def test_a_switch_that_lowers_the_loss_of_a_calm_curve_is_a_cause_of_its_level(switch):
+    (cause,) = rank_causes(findings({"volatility": 0.1}, drops=shares(**{switch: (0.2, 0.4)})))
+    assert (cause.name, cause.explains) == (switch, "level") and "30% of the loss" in cause.evidence
+    assert names(findings({"volatility": 0.1}, drops=shares(**{switch: (0.05, 0.4)}))) == []
+
+
+def test_a_switch_is_listed_once():
+    both = shares(overconfidence=(0.2, 0.4))
+    assert names(findings(shares=both, drops=both)) == ["overconfidence"]
+
+
+def test_probable_label_errors_are_listed_without_an_override():
+    error = {"unit": "rec1", "label": "biscuit", "called": "pepper", "probability": 0.93}
+    found = {"share": 0.1, "errors": [error], "units": 9, "unit": "recording", "right_elsewhere": 0.97}
+    (cause,) = rank_causes(findings(others={"label_errors": found}))
+    assert (cause.name, cause.fix, cause.override) == ("label_noise", {}, "")
+    assert "rec1, labelled biscuit, called pepper (p 0.93)" in cause.evidence
+
+
+@pytest.mark.parametrize(("mean", "deviation", "listed"), [(118.0, 61.0, True), (0.5, 0.25, False), (0.0, 1.0, False)])
+def test_an_input_that_is_far_too_large_is_listed(mean, deviation, listed):
+    assert ("input_scale" in names(findings(others={"input_scale": {"mean": mean, "sd": deviation}}))) == listed
+
+
+def test_a_wide_interval_says_how_many_frames_it_is_worth():
+    evaluation = {
+        "frames": 450,
+        "intervals": {"accuracy": [0.5, 0.8], "groups": 9, "unit": "recording"},
+        "effective_sample_size": {"n_eff": 21.4},
+    }
+    (cause,) = rank_causes(findings(others={"evaluation": evaluation}))
+    assert cause.name == "small_validation" and "their 450 frames say as much as 21 would" in cause.evidence

@@ -4,12 +4,15 @@ import json
 import shlex
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from dogjax.config import replace_fields
 from dogjax.diagnose.causes import Cause
 from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.errors import UserError
+from dogjax.train.experiment import build_experiment
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
 from tests.train.runs import run_command
@@ -20,7 +23,12 @@ EPOCHS = 10
 def files(folder):
     """Every file but those that a diagnosis writes, and the lock."""
     others = ("diagnosis.json", "report.html", ".dogjax.lock")
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name not in others}
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in others]
+    return {path: path.read_bytes() for path in paths if path.parent.name != "gallery"}
+
+
+def bytes_of_diagnosis(folder):
+    return {path: path.read_bytes() for path in [folder / "diagnosis.json", *sorted(folder.glob("gallery/*"))]}
 
 
 def diagnosis(folder):
@@ -61,9 +69,33 @@ def test_the_shares_are_of_the_switches_that_the_run_has(lagging):
 
 def test_a_diagnosis_is_the_same_bytes_each_time(lagging):
     diagnosis(lagging)
-    before = (lagging / "diagnosis.json").read_bytes()
+    before = bytes_of_diagnosis(lagging)
+    (lagging / "gallery/999999.png").write_bytes(b"of an earlier diagnosis")
     diagnosis(lagging)
-    assert (lagging / "diagnosis.json").read_bytes() == before
+    assert bytes_of_diagnosis(lagging) == before
+
+
+def test_the_gallery_shows_the_frames_themselves(lagging):
+    found = diagnosis(lagging)
+    experiment = build_experiment(Workdir(lagging).saved_config())
+    named = {picture for sheet in found["gallery"] for row in sheet["rows"] for picture in row["pictures"]}
+    assert {"Hardest frames", "Most ambiguous frames", "Easiest frames"} <= {s["title"] for s in found["gallery"]}
+    assert named == {f"gallery/{path.name}" for path in (lagging / "gallery").iterdir()}
+    for picture in named:
+        frame = int(picture.removeprefix("gallery/").removesuffix(".png"))
+        shown = np.asarray(Image.open(lagging / picture))
+        np.testing.assert_array_equal(shown, experiment.pipeline.images.read(np.array([frame]))[0])
+
+
+def test_batch_norm_is_far_off_where_it_lags_and_nowhere_else(setup, lagging, tmp_path):
+    quick = trained(setup, tmp_path / "run", **{"model.norm_momentum": 0.5, "optim.learning_rate": 0.001})
+    far, near = (diagnosis(folder)["batch_norm_distance"] for folder in (lagging, quick))
+    assert far.keys() == near.keys() and all(max(far[layer]) > 3 * max(near[layer]) for layer in far)
+
+
+def test_a_network_that_sees_no_dog_is_no_better_than_chance_here(lagging):
+    found = diagnosis(lagging)["without_middle"]
+    assert 0 <= found["accuracy"] <= 1 and found["chance"] == pytest.approx(1 / 3, abs=0.1)
 
 
 def test_a_leaky_split_is_named_with_its_fix(setup, tmp_path):

@@ -58,7 +58,7 @@ def test_an_interval_holds_the_share_of_a_switch_that_works_on_every_recording()
     noise = rng.normal(0, 0.5, (20, 1)) + rng.normal(0, 0.1, (20, 24))
     losses = {on: np.exp(0.3 * noise if "a" in on else noise) for on in subsets(("a", "b"))}
     groups = Groups("recording", np.repeat(np.arange(12), 2), np.repeat(np.arange(3), 4), ())
-    found = Counterfactuals(list(range(1, 21)), ("a", "b"), {}, losses, np.ones(20))
+    found = Counterfactuals(list(range(1, 21)), ("a", "b"), {}, losses, np.ones(20), {})
     table = shares_with_intervals(found, groups, rng)
     low, high = table["a"]["interval"]
     assert low < 0.7 < high and high - low < 0.1

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from dogjax.config import ModelConfig, OptimConfig
 from dogjax.errors import UserError
-from dogjax.models.network import Network, check_sizes
+from dogjax.models.network import Network, check_sizes, count_parameters
 from dogjax.prng import Streams
 from dogjax.train.state import create_state
 from dogjax.train.step import make_train_step
@@ -170,3 +170,8 @@ def test_a_network_too_deep_for_its_images_is_refused():
     with pytest.raises(UserError, match=r"block 3 gets 4 x 4 pixels.*larger data.image_size"):
         check_sizes(ModelConfig(), 40)
     check_sizes(ModelConfig(), 64)
+
+
+def test_the_parameters_are_counted_as_keras_counts_them(keras_model):
+    trainable = sum(int(np.prod(variable.shape)) for variable in keras_model.trainable_variables)
+    assert count_parameters(ModelConfig(), SIDE, CLASSES) == trainable

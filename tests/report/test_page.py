@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from dogjax.config import replace_fields
+from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.errors import UserError
 from dogjax.files import write_json
 from dogjax.report.page import write_page
@@ -46,6 +47,24 @@ def test_a_page_of_a_run_shows_a_hostile_name_as_text(run, tmp_path):
     assert "&lt;script&gt;document.title='stolen'&lt;/script&gt;" in document
     assert "<title>run: one run</title>" in document and "<script" not in document
     assert document.count("data:image/svg+xml;base64,") == 2
+
+
+def test_a_page_of_a_diagnosis_shows_the_frames_themselves(setup, tmp_path):
+    setup.train(tmp_path / "run", train__epochs=5)
+    diagnose_workdir(Workdir(tmp_path / "run"), None)
+    write_page(tmp_path / "run")
+    document, complaints, asked = rendered(tmp_path / "run/report.html", tmp_path)
+    assert (complaints, asked) == ([], [])
+    gallery = json.loads((tmp_path / "run/diagnosis.json").read_text())["gallery"]
+    shown = sum(len(row["pictures"]) for sheet in gallery for row in sheet["rows"])
+    assert document.count("data:image/png;base64,") == shown > 0
+    assert all(f"<h2>{sheet['title']}</h2>" in document for sheet in gallery)
+    before = (tmp_path / "run/report.html").read_bytes()
+    write_page(tmp_path / "run")
+    assert (tmp_path / "run/report.html").read_bytes() == before
+    shutil.rmtree(tmp_path / "run/gallery")  # a picture that was removed is left out
+    write_page(tmp_path / "run")
+    assert "data:image/png" not in (tmp_path / "run/report.html").read_text()
 
 
 def test_a_page_of_a_study_draws_itself_without_a_network(study, tmp_path):

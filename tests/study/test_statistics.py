@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.stats
 from SALib.sample import sobol as sobol_design
 from SALib.test_functions import Ishigami
 from scipy import stats
@@ -212,3 +213,18 @@ def test_a_component_of_zero_is_found_to_be_zero():
 def test_components_of_one_split_are_not_estimable_and_say_so():
     components = statistics.variance_components(np.ones((1, 5)), generator())
     assert components["split"]["variance"] is None and "not estimable" in components["split"]["note"]
+
+
+def test_a_paired_ratio_is_the_geometric_mean_with_the_interval_of_the_logs():
+    reference, arm = np.array([1.0, 2.0, 4.0, 8.0]), np.array([0.5, 0.8, 2.4, 2.0])
+    found = statistics.paired_ratio(arm, reference)
+    logs = np.log(arm / reference)
+    test = scipy.stats.ttest_1samp(logs, 0).confidence_interval(0.95)
+    assert found["ratio"] == pytest.approx(scipy.stats.gmean(arm / reference))
+    assert found["interval"] == pytest.approx([np.exp(test.low), np.exp(test.high)])
+
+
+def test_a_ratio_to_zero_and_a_single_pair_have_none():
+    assert statistics.paired_ratio(np.array([1.0, 1.0]), np.array([0.0, 1.0])) is None
+    assert statistics.paired_ratio(np.array([1.0]), np.array([2.0])) is None
+    assert statistics.mean_interval(np.array([1.0])) is None

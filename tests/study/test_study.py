@@ -134,6 +134,21 @@ def test_an_arm_that_diverges_is_counted_and_the_others_go_on(setup, tmp_path):
     assert "Runs diverged, and are in no figure: 2 of hot." in study["verdict"]
 
 
+def test_arms_of_other_sizes_and_lengths_are_compared_at_their_own_ends(setup, tmp_path):
+    longer = (("train.epochs", 4), ("split.train_fraction", 0.5))
+    arms = (("longer", longer), ("tiny", (("model.dense", ()),)))
+    fields = {"study.kind": "arms", "study.arms": arms, "study.replicates": 2, "train.epochs": 2}
+    study = study_of(setup, tmp_path, fields)
+    runs = {name: json.loads((tmp_path / f"runs/{name}/result.json").read_text()) for name in ("longer-0-000",)}
+    assert runs["longer-0-000"]["epoch"] == 4
+    last = [tmp_path / f"runs/longer-0-00{number}/metrics.jsonl" for number in (0, 1)]
+    ends = [json.loads(path.read_text().splitlines()[-1])["validation"]["accuracy"] for path in last]
+    assert study["arms"]["longer"]["accuracy"]["mean"] == pytest.approx(sum(ends) / 2)
+    assert study["arms"]["tiny"]["parameters"] < study["arms"]["reference"]["parameters"]
+    assert study["capacity"]["smallest"] in study["arms"]
+    assert "the smallest network within one standard error" in study["verdict"]
+
+
 def test_a_crossed_study_names_its_components(setup, tmp_path):
     fields = {"study.kind": "crossed", "study.replicates": 2, "train.epochs": 1}
     study = study_of(setup, tmp_path, fields)

@@ -48,3 +48,23 @@ def test_no_stream_is_blamed_without_evidence():
 def test_a_control_that_differs_is_the_first_thing_said():
     words = in_words(study(kind="seeds", control=CONTROL | {"identical": False}))
     assert words.startswith("The control runs differ although nothing was varied")
+
+
+def arms(ratio, fixed, capacity=None):
+    ratio = {"ratio": ratio, "interval": [ratio / 2, ratio * 2]}
+    common = {"pairs": 6, "difference": -0.012, "interval": [-0.03, 0.01], "p": 0.03, "holm_p": 0.04, "ratio": ratio}
+    against = {"calm": {"accuracy": common, "loss": common, "volatility": common, "fixed": fixed}}
+    table = {name: {"diverged": 0, "parameters": size} for name, size in (("reference", 9000), ("calm", 1200))}
+    return in_words(study(kind="arms", arms=table, against_reference=against, capacity=capacity))
+
+
+def test_an_arm_is_told_with_its_intervals():
+    words = arms(0.4, fixed=False)
+    assert "accuracy -1.2 points (-3.0 to +1.0) (significant, p 0.040 by Holm)" in words
+    assert "volatility times 0.40 (0.20 to 0.80)" in words and "Fixed by" not in words
+
+
+def test_a_fix_and_the_smallest_network_are_named():
+    words = arms(0.4, fixed=True, capacity={"best": "reference", "smallest": "calm", "limit": 0.5})
+    assert "Fixed by 'calm': less than half the volatility" in words
+    assert "'calm', with 1,200 parameters" in words

@@ -8,7 +8,7 @@ import pytest
 from dogjax.config import replace_fields
 from dogjax.interrupt import Interrupt
 from dogjax.train.experiment import build_experiment, load_material
-from dogjax.train.feed import Feed
+from dogjax.train.feed import Feed, ValidationFeed
 from dogjax.train.loop import Loop
 from dogjax.train.run import open_run
 from dogjax.train.workdir import Workdir
@@ -32,6 +32,25 @@ def test_a_feed_gives_the_batch_of_the_step_in_whatever_order(experiment, steps)
 def test_a_batch_is_drawn_once_for_all_who_ask(experiment):
     feed = Feed(experiment.pipeline, experiment.devices, 10)
     assert feed.batch(3)["image"] is feed.batch(3)["image"]
+
+
+def frames_of(batches):
+    return [(batch["frame"].tolist(), np.asarray(batch["image"]).tobytes()) for batch in batches]
+
+
+@pytest.mark.parametrize("epochs", [[0, 1, 2], [2, 0, 1], [1, 1], [7]])
+def test_validation_is_that_of_the_epoch_in_whatever_order(setup, epochs):
+    experiment = build_experiment(replace_fields(setup.config(), {"augment.validation": True}))
+    feed = ValidationFeed(experiment.pipeline, experiment.devices)
+    for epoch in epochs:
+        assert frames_of(feed.batches(epoch)) == frames_of(experiment.pipeline.validation_batches(epoch))
+
+
+def test_validation_that_was_not_drawn_to_its_end_starts_again(setup):
+    experiment = build_experiment(replace_fields(setup.config(), {"augment.validation": True}))
+    feed = ValidationFeed(experiment.pipeline, experiment.devices)
+    next(feed.batches(0))
+    assert frames_of(feed.batches(1)) == frames_of(experiment.pipeline.validation_batches(1))
 
 
 def test_runs_at_different_steps_train_side_by_side_to_the_bits_of_each_alone(setup, tmp_path):

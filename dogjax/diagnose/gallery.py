@@ -1,0 +1,151 @@
+"""Which frames to look at: the hardest, the most ambiguous, the easiest, what look-alikes are taken for, what leaks."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from dogjax.data.frames import FrameTable
+from dogjax.data.splits import Split
+from dogjax.diagnose.cartography import Dynamics
+
+FRAMES_A_ROW = 6
+# Frames of one recording in one row lie further apart than this: neighbours look the same.
+APART_SECONDS = 10.0
+MOST_ERRORS = 6
+MOST_PAIRS = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """Frames that stand beside each other.
+
+    Attributes:
+      title: what they have in common.
+      frames: numbers in the whole table.
+      texts: what is said of each.
+    """
+
+    title: str
+    frames: list[int]
+    texts: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sheet:
+    """Rows under one heading."""
+
+    title: str
+    caption: str
+    rows: list[Row]
+
+
+def choose_sheets(
+    table: FrameTable, split: Split, dynamics: Dynamics, errors: list[dict[str, Any]], pair: list[str]
+) -> list[Sheet]:
+    """The sheets of a run that have any frame.
+
+    Args:
+      table: all frames.
+      split: of them; dynamics and errors number the validation frames.
+      dynamics: of the validation frames.
+      errors: probable label errors, as `find_label_errors` describes them.
+      pair: the two dogs that are confused most.
+    """
+    chooser = _Chooser(table, split, dynamics)
+    sheets = [
+        chooser.label_errors(errors),
+        *chooser.regions(),
+        chooser.confusion(pair),
+        chooser.near_duplicates(),
+    ]
+    return [sheet for sheet in sheets if sheet.rows]
+
+
+class _Chooser:
+    def __init__(self, table: FrameTable, split: Split, dynamics: Dynamics) -> None:
+        self._table, self._split, self._dynamics = table, split, dynamics
+        self._frames = table.take(split.validation)
+
+    def regions(self) -> Iterator[Sheet]:
+        """The three regions of the map, a row a dog."""
+        confidence, variability = self._dynamics.confidence, self._dynamics.variability
+        every = "over all epochs, none of them trained on"
+        for title, caption, order in (
+            ("Hardest frames", f"The lowest mean probability of the right dog {every}.", confidence),
+            ("Most ambiguous frames", "The probability of the right dog moves most from epoch to epoch.", -variability),
+            ("Easiest frames", f"The highest mean probability of the right dog {every}.", -confidence),
+        ):
+            names = self._frames.label_names
+            rows = [self._row(names[label], self._frames.label == label, order) for label in range(len(names))]
+            yield Sheet(title, caption, [row for row in rows if row.frames])
+
+    def confusion(self, pair: list[str]) -> Sheet:
+        """What separates the two dogs that are confused most: each as itself, and as the other."""
+        names = self._frames.label_names
+        rows = []
+        for label in pair:
+            for called in pair:
+                chosen = (self._frames.label == names.index(label)) & (self._dynamics.called == names.index(called))
+                order = -self._dynamics.confidence if called == label else self._dynamics.confidence
+                rows.append(self._row(f"{label}, mostly called {called}", chosen, order))
+        caption = "What the network goes by: light, pose, distance or place, or the dogs themselves."
+        return Sheet(f"{pair[0]} against {pair[1]}", caption, [row for row in rows if row.frames])
+
+    def label_errors(self, errors: list[dict[str, Any]]) -> Sheet:
+        """Probable label errors, a row each."""
+        rows = []
+        for error in errors[:MOST_ERRORS]:
+            inside = np.isin(np.arange(len(self._frames)), error["frames"])
+            title = f"{error['unit']}: labelled {error['label']}, called {error['called']}"
+            rows.append(self._row(title, inside, self._dynamics.confidence))
+        caption = "Called another dog with confidence, by a network that is right nearly everywhere else."
+        return Sheet("Probable label errors", caption, rows)
+
+    def near_duplicates(self) -> Sheet:
+        """Validation frames beside the nearest training frame of the same recording."""
+        rows = []
+        for seconds, frame, twin in self._nearest_pairs():
+            texts = [self._place(frame), f"trained on, {seconds:.3g} s away"]
+            rows.append(Row(self._table.label_names[self._table.label[frame]], [frame, twin], texts))
+        caption = "A validation frame, and the training frame of the same recording that is nearest in time."
+        return Sheet("Nearest to training", caption, rows)
+
+    def _nearest_pairs(self) -> list[tuple[float, int, int]]:
+        """Seconds, validation frame and training frame; at most one pair a recording."""
+        pairs = []
+        for recording in np.unique(self._frames.recording[self._frames.recording != ""]):
+            inside = self._split.validation[self._frames.recording == recording]
+            train = self._split.train[self._table.recording[self._split.train] == recording]
+            if len(train):
+                apart = np.abs(self._table.time[inside][:, np.newaxis] - self._table.time[train])
+                i, j = np.unravel_index(apart.argmin(), apart.shape)
+                pairs.append((float(apart[i, j]), int(inside[i]), int(train[j])))
+        return sorted(pairs)[:MOST_PAIRS]
+
+    def _row(self, title: str, chosen: np.ndarray, order: np.ndarray) -> Row:
+        """The chosen validation frames with the lowest `order`, those of one recording apart in time."""
+        candidates = np.flatnonzero(chosen)
+        kept: list[int] = []
+        for frame in candidates[np.argsort(order[candidates], kind="stable")]:
+            if len(kept) < FRAMES_A_ROW and not any(self._are_alike(frame, each) for each in kept):
+                kept.append(int(frame))
+        return Row(title, [int(self._split.validation[each]) for each in kept], [self._text(each) for each in kept])
+
+    def _are_alike(self, a: int, b: int) -> bool:
+        frames = self._frames
+        same = frames.recording[a] == frames.recording[b] != ""
+        return bool(same and abs(frames.time[a] - frames.time[b]) < APART_SECONDS)
+
+    def _text(self, frame: int) -> str:
+        dynamics = self._dynamics
+        called = self._frames.label_names[dynamics.called[frame]]
+        return (
+            f"{self._place(self._split.validation[frame])}: p {dynamics.confidence[frame]:.2f} "
+            f"± {dynamics.variability[frame]:.2f}, mostly called {called}"
+        )
+
+    def _place(self, frame: int) -> str:
+        recording = self._table.recording[frame]
+        return f"{recording or self._table.frame_id[frame]}, {self._table.time[frame]:.0f} s"

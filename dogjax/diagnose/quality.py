@@ -1,0 +1,51 @@
+"""Do errors go with blur or with the dark?"""
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata, spearmanr
+
+from dogjax.eval.intervals import Groups
+
+RESAMPLES = 500
+PARTS = 5
+
+
+def describe_quality(
+    losses: np.ndarray, wrong: np.ndarray, qualities: dict[str, np.ndarray], groups: Groups, rng: np.random.Generator
+) -> dict[str, Any]:
+    """For each quality of the frames, its rank correlation with their loss.
+
+    Args:
+      losses: float `[frames]`.
+      wrong: float `[frames]`, the share of epochs in which a frame is taken for another dog.
+      qualities: name and float `[frames]`.
+      groups: of the frames; drawn with replacement within dogs for the interval.
+      rng: of the draws.
+
+    Returns:
+      Each `correlation` (Spearman's), `interval` (95 %, percentile) and `error_by_fifth`, from the lowest fifth of the
+      quality to the highest; `correlation` and `interval` are null where one of the two never varies.
+    """
+    return {name: _describe(losses, wrong, values, groups, rng) for name, values in qualities.items()}
+
+
+def _describe(
+    losses: np.ndarray, wrong: np.ndarray, values: np.ndarray, groups: Groups, rng: np.random.Generator
+) -> dict[str, Any]:
+    parts = np.array_split(wrong[np.argsort(values, kind="stable")], PARTS)
+    fifths = [float(part.mean()) if len(part) else None for part in parts]
+    if not np.ptp(values) or not np.ptp(losses):
+        return {"correlation": None, "interval": None, "error_by_fifth": fifths}
+    members = [np.flatnonzero(groups.index == group) for group in range(len(groups.strata))]
+    strata = [np.flatnonzero(groups.strata == label) for label in np.unique(groups.strata)]
+    correlations = []
+    for _ in range(RESAMPLES):
+        drawn = np.concatenate([members[group] for each in strata for group in rng.choice(each, len(each))])
+        correlations.append(np.corrcoef(rankdata(values[drawn]), rankdata(losses[drawn]))[0, 1])
+    interval = np.nanquantile(correlations, [0.025, 0.975]).tolist()
+    return {
+        "correlation": float(spearmanr(values, losses).statistic),
+        "interval": interval if np.all(np.isfinite(interval)) else None,
+        "error_by_fifth": fifths,
+    }

@@ -1,0 +1,70 @@
+"""A wrong label is found where the network is right elsewhere, and nowhere else."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dogjax.diagnose.label_noise import find_label_errors
+from tests.data.tables import make_table
+
+RECORDINGS, FRAMES = 9, 10
+
+
+def table(labels, recordings):
+    """A frame a second of three dogs, with the given labels and recordings."""
+    frames = make_table([("biscuit", "", "", len(labels))])
+    names = ("biscuit", "pepper", "toffee")
+    return dataclasses.replace(
+        frames, label=np.array(labels, np.int32), recording=np.array(recordings), label_names=names
+    )
+
+
+def probabilities(called, sure):
+    return np.where(np.eye(3)[called] > 0, sure, (1 - sure) / 2)
+
+
+@pytest.fixture
+def truth():
+    return np.repeat(np.arange(RECORDINGS) % 3, FRAMES)
+
+
+@pytest.fixture
+def recordings():
+    return [f"rec{number}" for number in np.repeat(np.arange(RECORDINGS), FRAMES)]
+
+
+def test_a_recording_in_the_wrong_folder_is_found(truth, recordings):
+    labels = truth.copy()
+    labels[:FRAMES] = 1  # rec0 shows biscuit
+    found = find_label_errors(table(labels, recordings), probabilities(truth, 0.94))
+    (error,) = found["errors"]
+    assert (error["unit"], error["label"], error["called"]) == ("rec0", "pepper", "biscuit")
+    assert error["frames"] == list(range(FRAMES)) and error["probability"] == pytest.approx(0.94)
+    assert (found["unit"], found["share"], found["right_elsewhere"]) == ("recording", pytest.approx(1 / 9), 1.0)
+
+
+def test_a_recording_that_is_called_wrong_without_confidence_is_not(truth, recordings):
+    labels, sure = truth.copy(), np.full(len(truth), 0.94)
+    labels[:FRAMES], sure[:FRAMES] = 1, 0.7
+    found = find_label_errors(table(labels, recordings), np.stack([probabilities(c, s) for c, s in zip(truth, sure)]))
+    assert found["errors"] == []
+
+
+def test_a_network_that_errs_elsewhere_accuses_no_label(truth, recordings):
+    labels, called = truth.copy(), truth.copy()
+    labels[:FRAMES] = 1
+    called[FRAMES : 3 * FRAMES : 2] = 0
+    found = find_label_errors(table(labels, recordings), probabilities(called, 0.94))
+    assert found["errors"] == [] and "too few to call a label wrong" in found["note"]
+
+
+def test_single_frames_are_judged_where_no_recording_is_named(truth):
+    labels = truth.copy()
+    labels[[3, 50]] = (labels[[3, 50]] + 1) % 3
+    found = find_label_errors(table(labels, [""] * len(truth)), probabilities(truth, 0.94))
+    assert sorted(error["unit"] for error in found["errors"]) == ["@000003.000", "@000050.000"]
+
+
+def test_right_labels_are_not_accused(truth, recordings):
+    assert find_label_errors(table(truth, recordings), probabilities(truth, 0.94))["errors"] == []
