@@ -12,8 +12,11 @@ from dogjax.diagnose.shares import LEAST_SHARE
 
 # Below it a curve is calm: the loss moves by some 15 % of itself from epoch to epoch.
 CALM = 0.15
-# A training loss that jumps so far is a step that is too long, not a network that is looked at wrongly.
-TRAIN_JUMPS = 0.25
+# And one that stays within so many nats does not jump, however low it is.
+CALM_NATS = 0.2
+# Where the loss of a step's own batch is lowest no further along than this, in steps, training is at the edge of
+# stability.
+EDGE = 1.5
 LEAKY_SHARE = 0.5
 ONE_PAIR_SHARE = 0.6
 FEW_ERRORS = 0.03
@@ -22,6 +25,8 @@ WIDE_INTERVAL = 0.1
 RAW_INPUT = 3.0
 # A switch that lowers the mean loss by less, at the lower end of its interval, is no evidence.
 LEAST_DROP = 0.1
+# Predictions that are too sure by less are not worth a word.
+TOO_SURE = 1.2
 LABEL_ERRORS = 0.01
 # Of what is left to reach above chance, at the lower end of its interval.
 ABOVE_CHANCE = 0.15
@@ -68,19 +73,24 @@ def rank_causes(findings: Findings) -> list[Cause]:
     return [*jumps, *sorted(level, key=lambda each: -(each.share or 0))]
 
 
+def is_calm(symptom: dict[str, Any]) -> bool:
+    """Whether the curve does not jump, by the measures of `describe_symptom`."""
+    volatility, moved = symptom["volatility"], symptom["highest_loss"] - symptom["lowest_loss"]
+    return volatility is not None and (volatility < CALM or moved < CALM_NATS)
+
+
 def _jumps(findings: Findings) -> list[Cause]:
-    volatility = findings.symptom["volatility"]
-    if findings.shares is None or volatility is None or volatility < CALM:
+    if findings.shares is None or is_calm(findings.symptom):
         return []
     causes = []
     for name, judged in findings.shares.items():
         interval = judged["interval"]
         if name == "unexplained" or interval is None or interval[0] < LEAST_SHARE:
             continue
+        if name == OVERCONFIDENCE and findings.temperature < TOO_SURE:
+            continue
         name, evidence, fix = _SWITCHES[name](findings, f"{judged['share']:.0%} of the jumps")
         causes.append(Cause(name, "jumps", judged["share"], interval, evidence, fix))
-    if not any(each.name == "learning_rate" for each in causes) and (cause := _learning_rate(findings)):
-        causes.append(cause)
     if causes and (cause := _tail_batch(findings)):
         causes.append(cause)
     return causes
@@ -92,6 +102,8 @@ def _switches_of_level(findings: Findings, listed: set[str]) -> list[Cause]:
     for switch in (BATCH_NORM, AUGMENTED, OVERCONFIDENCE):
         drop = findings.drops.get(switch)
         if drop is None or switch in listed or drop["interval"][0] < LEAST_DROP:
+            continue
+        if switch == OVERCONFIDENCE and findings.temperature < TOO_SURE:
             continue
         name, evidence, fix = _SWITCHES[switch](findings, f"{drop['share']:.0%} of the loss")
         causes.append(Cause(name, "level", drop["share"], drop["interval"], evidence, fix))
@@ -119,10 +131,14 @@ def _augmented(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]
 
 def _last_iterate(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
     evidence = f"averaged over five epochs the weights lose {lost}: the steps at the end are too long"
-    if (findings.symptom["train_volatility"] or 0) > TRAIN_JUMPS:
-        evidence += f", and the training loss jumps as well (volatility {findings.symptom['train_volatility']:.2f})"
-        return "learning_rate", evidence, {"optim.learning_rate": findings.config.optim.learning_rate / 10}
-    return LAST_ITERATE, evidence, {"optim.ema_decay": 0.99}
+    best = findings.step["best_multiple"]
+    if best is None or best > EDGE:
+        return LAST_ITERATE, evidence, {"optim.ema_decay": 0.99}
+    evidence += (
+        f", and at the edge of stability: the loss of a step's own batch is lowest after {best:g} of its length, and "
+        f"after twice its length {findings.step['losses']['2.0']:.2f} of what it was"
+    )
+    return "learning_rate", evidence, {"optim.learning_rate": findings.config.optim.learning_rate / 10}
 
 
 def _overconfidence(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
@@ -141,23 +157,6 @@ _SWITCHES: dict[str, Callable[[Findings, str], tuple[str, str, dict[str, Any]]]]
     LAST_ITERATE: _last_iterate,
     OVERCONFIDENCE: _overconfidence,
 }
-
-
-def _learning_rate(findings: Findings) -> Cause | None:
-    volatility = findings.symptom["train_volatility"] or 0
-    if volatility < TRAIN_JUMPS:
-        return None
-    evidence = (
-        f"the training loss itself jumps from epoch to epoch (volatility {volatility:.2f}): the steps are too long"
-    )
-    return Cause(
-        "learning_rate",
-        "jumps",
-        None,
-        None,
-        evidence,
-        {"optim.learning_rate": findings.config.optim.learning_rate / 10},
-    )
 
 
 def _tail_batch(findings: Findings) -> Cause | None:
@@ -250,7 +249,7 @@ def _small_validation(findings: Findings) -> Cause | None:
     )
     if effective["n_eff"]:
         evidence += f", and their {findings.evaluation['frames']} frames say as much as {effective['n_eff']:.0f} would"
-    return Cause("small_validation", "level", accuracy[1] - accuracy[0], None, evidence, {})
+    return Cause("small_validation", "level", None, None, evidence, {})
 
 
 def _input_scale(findings: Findings) -> Cause | None:

@@ -20,6 +20,7 @@ from dogjax.diagnose.pictures import remove_other_pictures, write_pictures
 from dogjax.diagnose.probes import probe_background, probe_without_middle
 from dogjax.diagnose.quality import describe_quality
 from dogjax.diagnose.shares import shares_with_intervals
+from dogjax.diagnose.step_length import measure_step_length
 from dogjax.diagnose.verdict import in_words
 from dogjax.errors import UserError
 from dogjax.eval.curves import von_neumann_volatility
@@ -81,6 +82,7 @@ def diagnose_workdir(workdir: Workdir, config: Config | None) -> None:
         "without_middle": findings.without_middle,
         "label_errors": findings.label_errors,
         "quality": _quality(experiment, found, dynamics, groups),
+        "step": findings.step,
         "input_scale": findings.input_scale,
         "audit": findings.audit,
         "repeats": _repeats(workdir, found),
@@ -122,11 +124,17 @@ def _findings(experiment: Experiment, workdir: Workdir, found: Counterfactuals, 
         background=probe_background(experiment.table, experiment.pipeline.images),
         without_middle=probe_without_middle(experiment, network, groups, draws("split", 6)),
         label_errors=find_label_errors(experiment.validation, softmax(best.astype(np.float64), axis=2).mean(axis=0)),
+        step=_step(experiment, workdir, found.epochs[0]),
         input_scale=describe_input(experiment),
         evaluation=read_json(path) if path.exists() else None,
         train_frames=len(experiment.split.train),
         temperature=float(np.mean(found.temperatures)),
     )
+
+
+def _step(experiment: Experiment, workdir: Workdir, epoch: int) -> dict[str, Any]:
+    network = experiment.devices.replicate(read_weights(workdir.path, epoch))
+    return measure_step_length(experiment, network, epoch)
 
 
 def _quality(experiment: Experiment, found: Counterfactuals, dynamics: Dynamics, groups: Groups) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Findings:
       background: of the probe that sees the border alone.
       without_middle: of the network on frames whose middle is hidden.
       label_errors: probable ones among the validation frames.
+      step: how long a step is, of the first of the scored epochs.
       input_scale: `mean` and `sd` of what the network is shown, of the channel that is furthest from 0 and 1.
       evaluation: the run's `evaluation.json`; null while it runs.
       train_frames: number of training frames.
@@ -47,6 +48,7 @@ class Findings:
     background: dict[str, Any]
     without_middle: dict[str, Any]
     label_errors: dict[str, Any]
+    step: dict[str, Any]
     input_scale: dict[str, float]
     evaluation: dict[str, Any] | None
     train_frames: int

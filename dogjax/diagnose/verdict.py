@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dogjax.diagnose.causes import CALM
+from dogjax.diagnose.causes import is_calm
 
 
 def in_words(diagnosis: dict[str, Any]) -> str:
@@ -18,7 +18,7 @@ def in_words(diagnosis: dict[str, Any]) -> str:
         sentences += [f"Then: {_cause(cause)}" for cause in jumps[1:]]
         stays = diagnosis["unexplained"]
         sentences.append(f"{stays:.0%} of the volatility stays with every switch on: unexplained.")
-    elif not _is_calm(symptom):
+    elif not is_calm(symptom):
         sentences.append("No switch takes a part of it that can be told from chance, so its cause is not known.")
     if level:
         sentences.append("Of the score itself:" if jumps else "What its level is worth:")
@@ -33,13 +33,9 @@ def _symptom(symptom: dict[str, Any]) -> str:
     moved = f"from {symptom['lowest_loss']:.2f} to {symptom['highest_loss']:.2f} over epochs {first} to {last}"
     if symptom["volatility"] is None:
         return f"The validation loss moves {moved}; its volatility is not defined."
-    if _is_calm(symptom):
+    if is_calm(symptom):
         return f"The curve is calm: the validation loss moves {moved}, volatility {symptom['volatility']:.2f}."
     return f"The validation loss jumps {moved}, volatility {symptom['volatility']:.2f}."
-
-
-def _is_calm(symptom: dict[str, Any]) -> bool:
-    return symptom["volatility"] is not None and symptom["volatility"] < CALM
 
 
 def _cause(cause: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ def findings(
     chance = {"accuracy": 0.34, "chance": 1 / 3, "interval": [0.25, 0.43], "groups": 36, "note": None}
     return Findings(
         config=replace_fields(Config(), {"train.drop_remainder": True, "data.scale": "standardise"} | fields),
-        symptom={"volatility": 0.5, "train_volatility": 0.05} | (symptom or {}),
+        symptom={"volatility": 0.5, "lowest_loss": 0.1, "highest_loss": 2.0} | (symptom or {}),
         shares=shares,
         frames={"worst_twentieth": 0.5, "errors": 0.3, "pair": ["a", "b"], "pair_share": 0.4, "pairs": 3}
         | (frames or {}),
@@ -33,10 +33,11 @@ def findings(
         background=background or chance,
         without_middle={"accuracy": 0.35, "interval": [0.3, 0.4], "chance": 1 / 3},
         label_errors=others.get("label_errors", {"share": 0.0}),
+        step=others.get("step", {"best_multiple": None}),
         input_scale=others.get("input_scale", {"mean": 0.0, "sd": 1.0}),
         evaluation=others.get("evaluation"),
         train_frames=train_frames,
-        temperature=1.0,
+        temperature=others.get("temperature", 2.0),
     )
 
 
@@ -62,11 +63,28 @@ def test_a_calm_curve_has_no_cause():
     assert names(findings({"volatility": 0.1}, shares(batch_norm_statistics=(0.5, 0.9)))) == []
 
 
-def test_long_steps_are_the_learning_rate_where_training_jumps_too():
-    (cause,) = rank_causes(findings({"train_volatility": 0.4}, shares(last_iterate=(0.3, 0.5))))
+def test_long_steps_are_the_learning_rate_at_the_edge_of_stability():
+    averaged = shares(last_iterate=(0.3, 0.5))
+    (cause,) = rank_causes(findings(shares=averaged, others={"step": step(1.0)}))
     assert (cause.name, cause.share, cause.fix) == ("learning_rate", 0.4, {"optim.learning_rate": 0.0004})
-    (cause,) = rank_causes(findings({"train_volatility": 0.4}, shares(last_iterate=(-0.3, 0.5))))
-    assert (cause.name, cause.share) == ("learning_rate", None)
+    for best in (4.0, None):
+        (cause,) = rank_causes(findings(shares=averaged, others={"step": step(best)}))
+        assert (cause.name, cause.fix) == ("last_iterate", {"optim.ema_decay": 0.99})
+
+
+def step(best):
+    return {"best_multiple": best, "losses": {"2.0": 1.1}, "note": None}
+
+
+def test_a_curve_that_stays_within_a_fifth_of_a_nat_is_calm():
+    table = shares(last_iterate=(0.3, 0.5))
+    assert names(findings({"lowest_loss": 0.05, "highest_loss": 0.24}, table)) == []
+    assert names(findings({"lowest_loss": 0.05, "highest_loss": 0.26}, table)) == ["last_iterate"]
+
+
+def test_predictions_that_are_not_too_sure_are_no_overconfidence():
+    table = shares(overconfidence=(0.3, 0.5))
+    assert names(findings(shares=table, others={"temperature": 1.1, "drops": table})) == []
 
 
 @pytest.mark.parametrize(("frames", "listed"), [(1350, True), (1344, False), (1390, False)])

@@ -87,10 +87,11 @@ def test_the_gallery_shows_the_frames_themselves(lagging):
         np.testing.assert_array_equal(shown, experiment.pipeline.images.read(np.array([frame]))[0])
 
 
-def test_batch_norm_is_far_off_where_it_lags_and_nowhere_else(setup, lagging, tmp_path):
+def test_the_first_batch_norm_is_far_off_where_it_lags_and_nowhere_else(setup, lagging, tmp_path):
     quick = trained(setup, tmp_path / "run", **{"model.norm_momentum": 0.5, "optim.learning_rate": 0.001})
     far, near = (diagnosis(folder)["batch_norm_distance"] for folder in (lagging, quick))
-    assert far.keys() == near.keys() and all(max(far[layer]) > 3 * max(near[layer]) for layer in far)
+    assert far.keys() == near.keys()
+    assert min(far["BatchNorm_0"]) > 2 * max(near["BatchNorm_0"])
 
 
 def test_a_network_that_sees_no_dog_is_no_better_than_chance_here(lagging):

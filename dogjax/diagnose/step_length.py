@@ -1,0 +1,81 @@
+"""Are the steps too long? How far along its own gradient a batch's loss goes on falling, in steps of the run.
+
+A long way where steps are short. At the edge of stability the curvature has grown until a step only just does not
+overshoot, and training bounces from wall to wall (Cohen et al. 2021, arXiv 2103.00065).
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from dogjax.models.network import Network
+from dogjax.train.experiment import Experiment
+from dogjax.train.losses import mean_loss
+from dogjax.train.optimizer import make_schedule
+from dogjax.train.state import Variables
+
+BATCHES = 6
+# Parts and multiples of the run's own step.
+MULTIPLES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
+
+
+def measure_step_length(experiment: Experiment, network: Variables, epoch: int) -> dict[str, Any]:
+    """The multiple of the run's step after which the loss of its own batch is lowest.
+
+    Args:
+      experiment: the run.
+      network: after `epoch` epochs; nothing of it is changed.
+      epoch: number of finished epochs, below that of the run.
+
+    Returns:
+      `best_multiple` (one of `MULTIPLES`; null, with a `note`, where the optimizer's step is no multiple of the
+      gradient), and `losses`, by multiple, the mean over batches of the loss as a share of what it was.
+    """
+    optim, start = experiment.config.optim, epoch * experiment.pipeline.steps_per_epoch
+    if optim.name != "sgd":
+        return {"best_multiple": None, "losses": None, "note": f"a step of {optim.name} is no multiple of the gradient"}
+    schedule = make_schedule(optim, experiment.pipeline.steps_per_epoch, experiment.config.train.epochs)
+    # Momentum m makes steps 1 / (1 - m) times as long, where the gradient stays.
+    rate = float(np.asarray(schedule(start // optim.accumulate))) / (1 - optim.momentum)
+    losses = _losses_along_gradient(experiment.program.network, experiment.config.optim, rate)
+    key = experiment.streams.key("dropout")
+    batches = experiment.pipeline.train_batches(start, start + BATCHES)
+    drawn = experiment.devices.prefetch(batches, ("image", "label"))
+    each = np.stack(
+        [
+            losses(network, batch["image"], batch["label"], jax.random.fold_in(key, start + number))
+            for number, batch in enumerate(drawn)
+        ]
+    )
+    shares = (each / each[:, :1]).mean(axis=0)
+    return {
+        "best_multiple": MULTIPLES[int(shares.argmin())],
+        "losses": dict(zip(map(str, MULTIPLES), shares.tolist())),
+        "note": None,
+    }
+
+
+def _losses_along_gradient(network: Network, config: Any, rate: float) -> Any:
+    """A compiled function of (variables, images, labels, dropout key): the batch's loss after each of `MULTIPLES`."""
+
+    def losses(variables: Variables, images: jax.Array, labels: jax.Array, key: jax.Array) -> jax.Array:
+        def loss_of(params: Any) -> jax.Array:
+            logits, _ = network.apply(
+                {**variables, "params": params},
+                images,
+                dropout=True,
+                batch_statistics=True,
+                rngs={"dropout": key},
+                mutable=["batch_stats"],
+            )
+            return mean_loss(logits, labels, config)
+
+        gradient = jax.grad(loss_of)(variables["params"])
+        return jax.numpy.stack([loss_of(_moved(variables["params"], gradient, each * rate)) for each in MULTIPLES])
+
+    return jax.jit(losses)
+
+
+def _moved(params: Any, gradient: Any, distance: float) -> Any:
+    return jax.tree.map(lambda at, along: at - distance * along, params, gradient)
