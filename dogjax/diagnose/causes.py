@@ -14,9 +14,9 @@ from dogjax.diagnose.shares import LEAST_SHARE
 CALM = 0.15
 # And one that stays within so many nats does not jump, however low it is.
 CALM_NATS = 0.2
-# Where the loss of a step's own batch is lowest no further along than this, in steps, training is at the edge of
-# stability.
-EDGE = 1.5
+# Steps are long where the loss of their own batch is lowest no further along than this, in steps. The edge of stability
+# is at one half; a step of the post's baseline could be four times as long.
+LONG_STEP = 2.0
 LEAKY_SHARE = 0.5
 ONE_PAIR_SHARE = 0.6
 FEW_ERRORS = 0.03
@@ -132,11 +132,11 @@ def _augmented(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]
 def _last_iterate(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
     evidence = f"averaged over five epochs the weights lose {lost}: the steps at the end are too long"
     best = findings.step["best_multiple"]
-    if best is None or best > EDGE:
+    if best is None or best > LONG_STEP:
         return LAST_ITERATE, evidence, {"optim.ema_decay": 0.99}
     evidence += (
-        f", and at the edge of stability: the loss of a step's own batch is lowest after {best:g} of its length, and "
-        f"after twice its length {findings.step['losses']['2.0']:.2f} of what it was"
+        f", and long: the loss of a step's own batch is lowest after {best:g} times its length, and after four times "
+        f"{findings.step['losses']['4.0']:.2f} of what it was"
     )
     return "learning_rate", evidence, {"optim.learning_rate": findings.config.optim.learning_rate / 10}
 

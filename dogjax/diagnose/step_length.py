@@ -1,7 +1,7 @@
 """Are the steps too long? How far along its own gradient a batch's loss goes on falling, in steps of the run.
 
-A long way where steps are short. At the edge of stability the curvature has grown until a step only just does not
-overshoot, and training bounces from wall to wall (Cohen et al. 2021, arXiv 2103.00065).
+A long way where steps are short. Along a parabola of curvature h the loss is lowest after 1 / (h rate) steps: one half
+at the edge of stability, where training bounces from wall to wall (Cohen et al. 2021, arXiv 2103.00065, section 2).
 """
 
 from typing import Any

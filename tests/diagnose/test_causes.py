@@ -63,7 +63,7 @@ def test_a_calm_curve_has_no_cause():
     assert names(findings({"volatility": 0.1}, shares(batch_norm_statistics=(0.5, 0.9)))) == []
 
 
-def test_long_steps_are_the_learning_rate_at_the_edge_of_stability():
+def test_averaged_steps_are_the_learning_rate_where_they_are_long():
     averaged = shares(last_iterate=(0.3, 0.5))
     (cause,) = rank_causes(findings(shares=averaged, others={"step": step(1.0)}))
     assert (cause.name, cause.share, cause.fix) == ("learning_rate", 0.4, {"optim.learning_rate": 0.0004})
@@ -73,7 +73,7 @@ def test_long_steps_are_the_learning_rate_at_the_edge_of_stability():
 
 
 def step(best):
-    return {"best_multiple": best, "losses": {"2.0": 1.1}, "note": None}
+    return {"best_multiple": best, "losses": {"4.0": 1.1}, "note": None}
 
 
 def test_a_curve_that_stays_within_a_fifth_of_a_nat_is_calm():
