@@ -215,10 +215,10 @@ def _label_noise(findings: Findings) -> Cause | None:
     found = findings.label_errors
     if found["share"] < LABEL_ERRORS:
         return None
-    first = found["errors"][0]
+    first, unit = found["errors"][0], found["unit"]
     evidence = (
-        f"{len(found['errors'])} of {found['units']} validation {found['unit']}s ({found['share']:.0%} of the frames) "
-        f"are called another dog with confidence, where {found['right_elsewhere']:.0%} of the others are right: first "
+        f"{len(found['errors'])} of {found['units']} validation {unit}s ({found['share']:.0%} of the frames) are called "
+        f"another dog with confidence, where {found['right_elsewhere']:.0%} of the other {unit}s are right: first "
         f"{first['unit']}, labelled {first['label']}, called {first['called']} (p {first['probability']:.2f}); look at "
         "them and mend their labels, and look at other folds, for training frames are not judged"
     )

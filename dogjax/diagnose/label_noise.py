@@ -25,8 +25,8 @@ def find_label_errors(frames: FrameTable, probabilities: np.ndarray) -> dict[str
 
     Returns:
       `unit` (`recording` or `frame`), `units`, `errors` (each `unit`, `label`, `called`, `probability` and `frames`,
-      numbers within validation), `share` of the frames, `right_elsewhere`, and `note`: null, or why errors cannot be
-      told.
+      numbers within validation), `share` of the frames, `right_elsewhere`, of the other units, and `note`: null, or
+      why errors cannot be told.
     """
     names, index = _units(frames)
     counts = np.bincount(index)
@@ -38,15 +38,14 @@ def find_label_errors(frames: FrameTable, probabilities: np.ndarray) -> dict[str
         labels, means, filter_by="confident_learning", return_indices_ranked_by="self_confidence", n_jobs=1
     )
     suspects = [int(each) for each in suspects if means[each].max() >= SURE and means[each].argmax() != labels[each]]
-    elsewhere = ~np.isin(index, suspects)
-    right = probabilities.argmax(axis=1) == frames.label
-    rate = float(right[elsewhere].mean()) if elsewhere.any() else 0.0
-    note = None
+    others = np.delete(means.argmax(axis=1) == labels, suspects)
+    rate = float(others.mean()) if len(others) else 0.0
+    unit, note = "frame" if "" in frames.recording else "recording", None
     if rate < RIGHT_ELSEWHERE:
-        suspects, note = [], f"the network is right in {rate:.0%} of the other frames: too few to call a label wrong"
-    errors = [_describe(frames, names[unit], np.flatnonzero(index == unit), means[unit]) for unit in suspects]
+        suspects, note = [], f"the network is right in {rate:.0%} of the other {unit}s: too few to call a label wrong"
+    errors = [_describe(frames, names[each], np.flatnonzero(index == each), means[each]) for each in suspects]
     return {
-        "unit": "frame" if "" in frames.recording else "recording",
+        "unit": unit,
         "units": len(names),
         "errors": errors,
         "share": sum(len(each["frames"]) for each in errors) / len(frames),

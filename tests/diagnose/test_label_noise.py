@@ -52,10 +52,10 @@ def test_a_recording_that_is_called_wrong_without_confidence_is_not(truth, recor
 
 
 def test_a_network_that_errs_elsewhere_accuses_no_label(truth, recordings):
-    labels, called = truth.copy(), truth.copy()
+    labels, called, sure = truth.copy(), truth.copy(), np.full(len(truth), 0.94)
     labels[:FRAMES] = 1
-    called[FRAMES : 3 * FRAMES : 2] = 0
-    found = find_label_errors(table(labels, recordings), probabilities(called, 0.94))
+    called[FRAMES : 3 * FRAMES], sure[FRAMES : 3 * FRAMES] = 0, 0.6  # two recordings of eight
+    found = find_label_errors(table(labels, recordings), np.stack([probabilities(c, s) for c, s in zip(called, sure)]))
     assert found["errors"] == [] and "too few to call a label wrong" in found["note"]
 
 
