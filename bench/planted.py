@@ -4,6 +4,7 @@
 `docs/planted.md`. The thresholds of `dogjax/diagnose/causes.py` were set on seeds 0 to 9; the bench takes others.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 import shutil
@@ -117,8 +118,9 @@ def first_cause(plant: Plant, seed: int, folder: pathlib.Path) -> list[str]:
         {"confounded": confounded, "mislabelled": mislabelled}[plant.world](videos)
         fields |= {"data.source": "videos", "data.path": str(videos)}
     workdir = Workdir(folder / "run")
-    train(config_lib.replace_fields(base(seed), fields), workdir)
-    diagnose_workdir(workdir, None)
+    with contextlib.redirect_stdout(sys.stderr):
+        train(config_lib.replace_fields(base(seed), fields), workdir)
+        diagnose_workdir(workdir, None)
     return [cause["name"] for cause in read_json(workdir.path / "diagnosis.json")["causes"]]
 
 

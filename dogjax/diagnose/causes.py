@@ -217,10 +217,10 @@ def _label_noise(findings: Findings) -> Cause | None:
         return None
     first, unit = found["errors"][0], found["unit"]
     evidence = (
-        f"{len(found['errors'])} of {found['units']} validation {unit}s ({found['share']:.0%} of the frames) are called "
-        f"another dog with confidence, where {found['right_elsewhere']:.0%} of the other {unit}s are right: first "
-        f"{first['unit']}, labelled {first['label']}, called {first['called']} (p {first['probability']:.2f}); look at "
-        "them and mend their labels, and look at other folds, for training frames are not judged"
+        f"{len(found['errors'])} of {found['units']} validation {unit}s ({found['share']:.0%} of the frames) are "
+        f"called another dog with confidence, where {found['right_elsewhere']:.0%} of the other {unit}s are right: "
+        f"first {first['unit']}, labelled {first['label']}, called {first['called']} (p {first['probability']:.2f}); "
+        "look at them and mend their labels, and look at other folds, for training frames are not judged"
     )
     return Cause("label_noise", "level", found["share"], None, evidence, {})
 
