@@ -74,7 +74,7 @@ def rank_causes(findings: Findings) -> list[Cause]:
 
 
 def is_calm(symptom: dict[str, Any]) -> bool:
-    """Whether the curve does not jump, by the measures of `describe_symptom`."""
+    """Whether the curve does not jump, by the measures of its `symptom`."""
     volatility, moved = symptom["volatility"], symptom["highest_loss"] - symptom["lowest_loss"]
     return volatility is not None and (volatility < CALM or moved < CALM_NATS)
 

@@ -71,7 +71,7 @@ class _Chooser:
     def regions(self) -> Iterator[Sheet]:
         """The three regions of the map, a row a dog."""
         confidence, variability = self._dynamics.confidence, self._dynamics.variability
-        every = "over all epochs, none of them trained on"
+        every = "over all epochs; these frames were not trained on"
         for title, caption, order in (
             ("Hardest frames", f"The lowest mean probability of the right dog {every}.", confidence),
             ("Most ambiguous frames", "The probability of the right dog moves most from epoch to epoch.", -variability),

@@ -1,8 +1,10 @@
 """A cause is listed with its evidence, or not at all."""
 
+import numpy as np
 import pytest
 
 from dogjax.config import Config, replace_fields
+from dogjax.diagnose.cartography import Dynamics
 from dogjax.diagnose.causes import rank_causes
 from dogjax.diagnose.findings import Findings
 
@@ -33,6 +35,8 @@ def findings(
         background=background or chance,
         without_middle={"accuracy": 0.35, "interval": [0.3, 0.4], "chance": 1 / 3},
         label_errors=others.get("label_errors", {"share": 0.0}),
+        quality={},
+        dynamics=Dynamics(*[np.zeros(0)] * 4),
         step=others.get("step", {"best_multiple": None}),
         input_scale=others.get("input_scale", {"mean": 0.0, "sd": 1.0}),
         evaluation=others.get("evaluation"),

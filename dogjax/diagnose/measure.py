@@ -1,0 +1,138 @@
+"""Measures a run: from its networks, scored again, to the findings that its causes are judged by."""
+
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from dogjax.data.audit import audit_split
+from dogjax.data.scaling import measure_scaling
+from dogjax.diagnose.cartography import Dynamics, training_dynamics
+from dogjax.diagnose.counterfactual import OVERCONFIDENCE, Counterfactuals
+from dogjax.diagnose.findings import Findings
+from dogjax.diagnose.label_noise import find_label_errors
+from dogjax.diagnose.levels import drops_with_intervals
+from dogjax.diagnose.probes import probe_background, probe_without_middle
+from dogjax.diagnose.quality import describe_quality
+from dogjax.diagnose.shares import shares_with_intervals
+from dogjax.diagnose.step_length import measure_step_length
+from dogjax.eval import curves
+from dogjax.eval.intervals import Groups
+from dogjax.eval.metrics import score_frames
+from dogjax.files import read_json
+from dogjax.train.experiment import Experiment
+from dogjax.train.state import Variables
+from dogjax.train.weights import read_weights
+from dogjax.train.workdir import Workdir
+
+# Frames that carry the loss: the worst twentieth.
+WORST_SHARE = 0.05
+# A curve whose prediction is one class for nearly all frames is calm for the wrong reason.
+ONE_CLASS_SHARE = 0.9
+
+
+def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, groups: Groups) -> Findings:
+    """Everything that is found out about a run, none of it by training.
+
+    Args:
+      experiment: the run.
+      workdir: of the run.
+      found: its last epochs, scored again.
+      groups: of the validation frames.
+    """
+    path, draws, metrics = workdir.path / "evaluation.json", experiment.streams.numpy, workdir.read_metrics()
+    first, last = (_network(experiment, workdir, found.epochs[end]) for end in (0, -1))
+    precise = experiment.precise(last) if experiment.config.model.norm == "batch" else last
+    best = found.logits[frozenset(found.switches) - {OVERCONFIDENCE}]
+    dynamics = training_dynamics(workdir.path, len(metrics))
+    return Findings(
+        config=experiment.config,
+        symptom=_symptom([metrics[epoch - 1] for epoch in found.epochs], found),
+        shares=shares_with_intervals(found, groups, draws("split", 4)),
+        drops=drops_with_intervals(found, groups, draws("split", 5)),
+        frames=_frames(experiment, found),
+        audit=audit_split(experiment.table, experiment.split, experiment.config.split),
+        background=probe_background(experiment.table, experiment.pipeline.images),
+        without_middle=probe_without_middle(experiment, precise, groups, draws("split", 6)),
+        label_errors=find_label_errors(experiment.validation, softmax(best.astype(np.float64), axis=2).mean(axis=0)),
+        quality=_quality(experiment, found, dynamics, groups),
+        dynamics=dynamics,
+        step=measure_step_length(experiment, first, found.epochs[0]),
+        input_scale=_input_scale(experiment),
+        evaluation=read_json(path) if path.exists() else None,
+        train_frames=len(experiment.split.train),
+        temperature=float(np.mean(found.temperatures)),
+    )
+
+
+def _network(experiment: Experiment, workdir: Workdir, epoch: int) -> Variables:
+    return experiment.devices.replicate(read_weights(workdir.path, epoch))
+
+
+def _quality(experiment: Experiment, found: Counterfactuals, dynamics: Dynamics, groups: Groups) -> dict[str, Any]:
+    pixels = experiment.pipeline.images.read(experiment.split.validation)
+    return describe_quality(
+        found.losses[frozenset()].mean(axis=0),
+        1 - dynamics.correctness,
+        {"sharpness": experiment.validation.sharpness, "brightness": pixels.mean(axis=(1, 2, 3))},
+        groups,
+        experiment.streams.numpy("split", 7),
+    )
+
+
+def _symptom(metrics: list[dict[str, Any]], found: Counterfactuals) -> dict[str, Any]:
+    """The measures of the curve over the scored epochs.
+
+    Args:
+      metrics: the lines of `metrics.jsonl` of these epochs.
+      found: the counterfactuals of these epochs.
+    """
+    losses = np.array([line["validation"]["loss"] for line in metrics])
+    train = np.array([line["train"]["loss"] for line in metrics])
+    accuracies = np.array([line["validation"]["accuracy"] for line in metrics])
+    taken = np.bincount(found.logits[frozenset()][-1].argmax(axis=1)) / found.logits[frozenset()].shape[1]
+    return {
+        "epochs": [metrics[0]["epoch"], metrics[-1]["epoch"]],
+        "volatility": curves.von_neumann_volatility(losses),
+        "robust_volatility": curves.robust_volatility(losses),
+        "oscillation": curves.oscillation(losses),
+        "spike_share": curves.spike_share(losses),
+        "lowest_loss": float(losses.min()),
+        "highest_loss": float(losses.max()),
+        "drawdown": curves.drawdown(accuracies),
+        "train_volatility": curves.von_neumann_volatility(train),
+        "train_loss": float(train[-1]),
+        "accuracy": float(accuracies[-1]),
+        "predicts_one_class": bool(taken.max() > ONE_CLASS_SHARE),
+    }
+
+
+def _frames(experiment: Experiment, found: Counterfactuals) -> dict[str, Any]:
+    """What single frames, and pairs of dogs, carry of the loss and of the errors."""
+    labels, names = experiment.validation.label, experiment.validation.label_names
+    losses = found.losses[frozenset()]
+    mean_losses = losses.mean(axis=0)
+    worst = np.sort(mean_losses)[::-1][: max(1, round(WORST_SHARE * len(mean_losses)))]
+    predictions = [score_frames(each, labels).predictions for each in found.logits[frozenset()]]
+    wrong = np.zeros((len(names), len(names)))
+    for each in predictions:
+        np.add.at(wrong, (labels[each != labels], each[each != labels]), 1)
+    pairs = {(i, j): wrong[i, j] + wrong[j, i] for i in range(len(names)) for j in range(i + 1, len(names))}
+    pair = max(pairs, key=lambda each: pairs[each])
+    total = max(wrong.sum(), 1.0)
+    return {
+        "worst_twentieth": float(worst.sum() / max(mean_losses.sum(), 1e-12)),
+        "errors": float(wrong.sum() / (len(predictions) * len(labels))),
+        "pair": [names[pair[0]], names[pair[1]]],
+        "pair_share": float(pairs[pair] / total),
+        "pairs": len(pairs),
+    }
+
+
+def _input_scale(experiment: Experiment) -> dict[str, float]:
+    """`mean` and `sd` of the training frames as the network sees them, of the channel with the largest mean square."""
+    pixels = measure_scaling(experiment.pipeline.images, experiment.split.train, "standardise")
+    used = experiment.pipeline.scaling
+    mean, deviation = (pixels.shift - used.shift) / used.scale, pixels.scale / used.scale
+    channel = int(np.argmax(mean**2 + deviation**2))
+    return {"mean": float(mean[channel]), "sd": float(deviation[channel])}
