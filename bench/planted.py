@@ -77,6 +77,7 @@ PLANTS = (
             "optim.momentum": 0.9,
             "split.train_fraction": 0.1,
             "split.strategy": "background",
+            "train.batch_size": 32,
             "train.epochs": 60,
         },
     ),
