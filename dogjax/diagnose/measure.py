@@ -54,7 +54,7 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
         audit=audit_split(experiment.table, experiment.split, experiment.config.split),
         background=probe_background(experiment.table, experiment.pipeline.images),
         without_middle=probe_without_middle(experiment, precise, groups, draws("split", 6)),
-        label_errors=find_label_errors(experiment.validation, softmax(best.astype(np.float64), axis=2).mean(axis=0)),
+        label_errors=find_label_errors(experiment.validation, _probabilities(best, found.temperatures)),
         quality=_quality(experiment, found, dynamics, groups),
         dynamics=dynamics,
         step=measure_step_length(experiment, first, found.epochs[0]),
@@ -67,6 +67,11 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
 
 def _network(experiment: Experiment, workdir: Workdir, epoch: int) -> Variables:
     return experiment.devices.replicate(read_weights(workdir.path, epoch))
+
+
+def _probabilities(logits: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
+    """Float `[frames, classes]`, the mean over epochs: an epoch that is too sure of itself is scaled first."""
+    return softmax(logits.astype(np.float64) / temperatures[:, np.newaxis, np.newaxis], axis=2).mean(axis=0)
 
 
 def _quality(experiment: Experiment, found: Counterfactuals, dynamics: Dynamics, groups: Groups) -> dict[str, Any]:
