@@ -4,8 +4,8 @@ import pytest
 
 from bench.planted import PLANTS, first_cause
 
-SEED = 50  # neither of those that set the thresholds nor of those that the bench reports
-FEW = (None, "batch_norm_statistics", "label_noise", "background_confound")
+SEED = 100  # none of those that set the thresholds
+FEW = (None, "batch_norm_statistics", "background_confound")
 
 
 @pytest.mark.parametrize("plant", [plant for plant in PLANTS if plant.cause in FEW], ids=lambda plant: str(plant.cause))
