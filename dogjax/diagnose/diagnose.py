@@ -41,8 +41,11 @@ def diagnose_workdir(workdir: Workdir, config: Config | None) -> None:
       UserError: the folder holds no run, too few epochs of one, or none whose weights were kept; or the data are
         not the same any more.
     """
+    saved = workdir.saved_config()
+    if config is not None:
+        workdir.check_config(config)
     epochs = _epochs(workdir)
-    experiment = _experiment(workdir, config)
+    experiment = _experiment(workdir, config or saved)
     frames = experiment.validation
     groups = group_frames(frames.label, frames.recording, frames.time, frames.label_names)
     with tqdm(total=len(epochs), desc="scoring again", unit=" epochs", disable=None) as bar:
@@ -54,12 +57,9 @@ def diagnose_workdir(workdir: Workdir, config: Config | None) -> None:
     remove_other_pictures(workdir.path, gallery)
 
 
-def _experiment(workdir: Workdir, config: Config | None) -> Experiment:
+def _experiment(workdir: Workdir, config: Config) -> Experiment:
     """The run's own, on the same frames in the same split."""
-    saved = workdir.saved_config()
-    if config is not None:
-        workdir.check_config(config)
-    experiment = build_experiment(config or saved)
+    experiment = build_experiment(config)
     if experiment.split_sha256 != read_json(workdir.path / "split.json")["sha256"]:
         raise UserError(
             f"--workdir={workdir.path}: the frames or their split are not those of the run; put the data back"
