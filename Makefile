@@ -24,7 +24,7 @@ test: .venv/installed
 bench: .venv/installed-bench
 	$(BIN)/python -m bench $(MEASURE)
 
-# Runs with one cause planted in each, and their diagnoses: names the cause?
+# Runs in which one thing was made wrong, and whether their diagnoses name it.
 bench-diagnosis: .venv/installed
 	$(BIN)/python -m bench.planted
 

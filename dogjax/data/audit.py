@@ -40,6 +40,7 @@ def audit_split(table: FrameTable, split: Split, config: SplitConfig) -> dict[st
         },
         "shared_recordings": _shared(table.recording, split),
         "shared_backgrounds": _shared(table.background, split),
+        "single_dog_backgrounds": _single_dog_backgrounds(table, split),
     }
     return audit | {"warnings": _warnings(table, split, config, audit)}
 
@@ -101,7 +102,10 @@ def _warnings(table: FrameTable, split: Split, config: SplitConfig, audit: dict[
             f"Both sides show the backgrounds {', '.join(audit['shared_backgrounds'])}: "
             "accuracy on an unseen background cannot be estimated from this split."
         )
-    warnings += _confounded_backgrounds(table, split)
+    if alone := audit["single_dog_backgrounds"]:
+        warnings.append(
+            f"Training shows a single dog in {', '.join(alone)}: the network may learn the place instead of the dog."
+        )
     groups = audit["validation"]["recordings"]
     if 0 < groups < FEW_GROUPS:
         warnings.append(
@@ -117,14 +121,6 @@ def _distance(near: dict[str, Any]) -> str:
     return f"median {near['median_seconds']:.3g} s to the nearest training frame"
 
 
-def _confounded_backgrounds(table: FrameTable, split: Split) -> list[str]:
-    """Backgrounds in which training shows a single dog: the network may learn the place instead."""
-    places = _named(table.background[split.train])
-    alone = [
-        place
-        for place in sorted(places)
-        if len(np.unique(table.label[split.train][table.background[split.train] == place])) == 1
-    ]
-    if not alone:
-        return []
-    return [f"Training shows a single dog in {', '.join(alone)}: the network may learn the place instead of the dog."]
+def _single_dog_backgrounds(table: FrameTable, split: Split) -> list[str]:
+    labels, backgrounds = table.label[split.train], table.background[split.train]
+    return [place for place in sorted(_named(backgrounds)) if len(np.unique(labels[backgrounds == place])) == 1]

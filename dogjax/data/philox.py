@@ -1,6 +1,6 @@
 """Philox 4x32-10, a row at a time for many rows at once: the bits of TensorFlow's own generator.
 
-TensorFlow draws for one seed a call, so a batch of frames with a seed each takes a loop (`tf.map_fn`) ten
+TensorFlow draws for one seed a call, so a batch of frames with a seed each takes a loop (`tf.map_fn`), five
 times as long. The rounds are a few integer operations, which run over the batch as well as over a frame.
 
 Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", doi 10.1145/2063384.2063405;

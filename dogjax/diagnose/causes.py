@@ -196,7 +196,7 @@ def _background_confound(findings: Findings) -> Cause | None:
         f"recordings' frames (chance {probe['chance']:.0%}), and this network, with their middle hidden, in "
         f"{network['accuracy']:.0%} (chance {network['chance']:.0%}): the background tells the dog"
     )
-    apart = any("a single dog in" in warning for warning in findings.audit["warnings"])
+    apart = findings.audit["single_dog_backgrounds"]
     return Cause(
         "background_confound",
         "level",

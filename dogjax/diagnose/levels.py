@@ -17,9 +17,7 @@ def drops_with_intervals(found: Counterfactuals, groups: Groups, rng: np.random.
       Each `share` and `interval`: 95 %, percentile, groups drawn with replacement within dogs.
     """
     counts = np.bincount(groups.index)
-    strata = [np.flatnonzero(groups.strata == label) for label in np.unique(groups.strata)]
-    drawn = [np.concatenate([rng.choice(each, len(each)) for each in strata]) for _ in range(RESAMPLES)]
-    weights = np.stack([np.bincount(each, minlength=len(counts)) for each in drawn])
+    weights = np.stack([np.bincount(groups.resample(rng), minlength=len(counts)) for _ in range(RESAMPLES)])
     before = _sums(found, frozenset(), groups)
     table = {}
     for switch in found.switches:

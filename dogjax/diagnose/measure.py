@@ -16,6 +16,7 @@ from dogjax.diagnose.probes import probe_background, probe_without_middle
 from dogjax.diagnose.quality import describe_quality
 from dogjax.diagnose.shares import shares_with_intervals
 from dogjax.diagnose.step_length import measure_step_length
+from dogjax.diagnose.temperature import scale_out_of_fold
 from dogjax.eval import curves
 from dogjax.eval.intervals import Groups
 from dogjax.eval.metrics import score_frames
@@ -54,7 +55,7 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
         audit=audit_split(experiment.table, experiment.split, experiment.config.split),
         background=probe_background(experiment.table, experiment.pipeline.images),
         without_middle=probe_without_middle(experiment, precise, groups, draws("split", 6)),
-        label_errors=find_label_errors(experiment.validation, _probabilities(best, found.temperatures)),
+        label_errors=find_label_errors(experiment.validation, _probabilities(best, experiment, groups)),
         quality=_quality(experiment, found, dynamics, groups),
         dynamics=dynamics,
         step=measure_step_length(experiment, first, found.epochs[0]),
@@ -69,9 +70,10 @@ def _network(experiment: Experiment, workdir: Workdir, epoch: int) -> Variables:
     return experiment.devices.replicate(read_weights(workdir.path, epoch))
 
 
-def _probabilities(logits: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
-    """Float `[frames, classes]`, the mean over epochs: an epoch that is too sure of itself is scaled first."""
-    return softmax(logits.astype(np.float64) / temperatures[:, np.newaxis, np.newaxis], axis=2).mean(axis=0)
+def _probabilities(logits: np.ndarray, experiment: Experiment, groups: Groups) -> np.ndarray:
+    """Float `[frames, classes]`, the mean over epochs; an epoch that is too sure of itself is scaled first."""
+    labels = experiment.validation.label
+    return np.mean([softmax(scale_out_of_fold(each, labels, groups)[0], axis=1) for each in logits], axis=0)
 
 
 def _quality(experiment: Experiment, found: Counterfactuals, dynamics: Dynamics, groups: Groups) -> dict[str, Any]:

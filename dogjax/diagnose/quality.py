@@ -38,10 +38,9 @@ def _describe(
     if not np.ptp(values) or not np.ptp(losses):
         return {"correlation": None, "interval": None, "error_by_fifth": fifths}
     members = [np.flatnonzero(groups.index == group) for group in range(len(groups.strata))]
-    strata = [np.flatnonzero(groups.strata == label) for label in np.unique(groups.strata)]
     correlations = []
     for _ in range(RESAMPLES):
-        drawn = np.concatenate([members[group] for each in strata for group in rng.choice(each, len(each))])
+        drawn = np.concatenate([members[group] for group in groups.resample(rng)])
         correlations.append(np.corrcoef(rankdata(values[drawn]), rankdata(losses[drawn]))[0, 1])
     interval = np.nanquantile(correlations, [0.025, 0.975]).tolist()
     return {

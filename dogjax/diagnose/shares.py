@@ -86,11 +86,9 @@ def _resampled_shares(
     members = np.zeros((len(groups.index), len(groups.strata)))
     members[np.arange(len(groups.index)), groups.index] = 1
     sums, counts = {on: each @ members for on, each in found.losses.items()}, members.sum(axis=0)
-    strata = [np.flatnonzero(groups.strata == label) for label in np.unique(groups.strata)]
     shares = []
     for _ in range(RESAMPLES):
-        drawn = np.concatenate([rng.choice(each, len(each)) for each in strata])
-        weights = np.bincount(drawn, minlength=len(counts))
+        weights = np.bincount(groups.resample(rng), minlength=len(counts))
         curves = {on: each @ weights / (counts @ weights) for on, each in sums.items()}
         shares.append(shares_of_volatility(found.switches, curves))
     return shares

@@ -37,6 +37,11 @@ class Groups:
     strata: np.ndarray
     notes: tuple[str, ...]
 
+    def resample(self, rng: np.random.Generator) -> np.ndarray:
+        """Group numbers, drawn with replacement within each stratum: int64 `[groups]`."""
+        members = (np.flatnonzero(self.strata == label) for label in np.unique(self.strata))
+        return np.concatenate([rng.choice(each, len(each)) for each in members])
+
 
 def group_frames(labels: np.ndarray, recordings: np.ndarray, times: np.ndarray, label_names: Sequence[str]) -> Groups:
     """Groups frames by recording, or by blocks of time for a dog that has a single recording.

@@ -30,7 +30,8 @@ def findings(
         frames={"worst_twentieth": 0.5, "errors": 0.3, "pair": ["a", "b"], "pair_share": 0.4, "pairs": 3}
         | (frames or {}),
         drops=drops or {},
-        audit={"nearest_training_frame": {"share_within_2_seconds": 0.0}, "shared_backgrounds": [], "warnings": []}
+        audit={"nearest_training_frame": {"share_within_2_seconds": 0.0}, "shared_backgrounds": []}
+        | {"single_dog_backgrounds": []}
         | (audit or {}),
         background=background or chance,
         without_middle={"accuracy": 0.35, "interval": [0.3, 0.4], "chance": 1 / 3},
@@ -117,8 +118,7 @@ def test_a_background_near_chance_and_a_few_errors_are_no_evidence():
 
 def test_a_background_that_no_split_can_part_from_the_dog_has_no_override():
     given = {"accuracy": 0.9, "chance": 1 / 3, "interval": [0.8, 1.0]}
-    warned = {"warnings": ["Training shows a single dog in beach: the network may learn the place instead of the dog."]}
-    (cause,) = rank_causes(findings(background=given, audit=warned))
+    (cause,) = rank_causes(findings(background=given, audit={"single_dog_backgrounds": ["beach"]}))
     assert cause.fix == {} and "film each dog in every place" in cause.evidence
 
 

@@ -1,0 +1,50 @@
+"""What is called a fix, and which network is large enough."""
+
+import types
+
+import pytest
+
+from dogjax.study.analysis import is_fixed, smallest_enough
+
+
+def comparison(ratio, high, accuracy_low):
+    volatility = {"ratio": {"ratio": ratio, "interval": [ratio / 2, high]}}
+    return {"accuracy": {"interval": [accuracy_low, 0.1]}, "volatility": volatility}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "high", "accuracy_low", "fixed"),
+    [
+        (0.4, 0.9, -0.005, True),
+        (0.6, 0.9, -0.005, False),  # not half
+        (0.4, 1.1, -0.005, False),  # may be none
+        (0.4, 0.9, -0.02, False),  # may cost accuracy
+    ],
+)
+def test_a_fix_halves_the_volatility_at_no_cost(ratio, high, accuracy_low, fixed):
+    assert is_fixed(comparison(ratio, high, accuracy_low)) is fixed
+
+
+def test_whether_an_arm_is_a_fix_is_not_known_of_too_few_pairs():
+    assert is_fixed({"accuracy": None, "volatility": None}) is None
+    assert is_fixed({"accuracy": {"interval": [0, 0]}, "volatility": {"ratio": None}}) is None
+
+
+def outcomes(parameters, *losses):
+    return [
+        types.SimpleNamespace(finished=True, parameters=parameters, loss=lambda epoch, loss=loss: loss)
+        for loss in losses
+    ]
+
+
+def test_the_smallest_network_within_one_standard_error_is_enough():
+    arms = {"tiny": outcomes(10, 0.9, 0.9), "small": outcomes(100, 0.58, 0.6), "large": outcomes(1000, 0.5, 0.6)}
+    found = smallest_enough(arms, 1)
+    assert (found["best"], found["smallest"]) == ("large", "small")
+    assert found["limit"] == pytest.approx(0.55 + 0.05)
+    arms["small"] = outcomes(100, 0.62, 0.6)
+    assert smallest_enough(arms, 1)["smallest"] == "large"
+
+
+def test_networks_of_one_size_have_no_smallest():
+    assert smallest_enough({"a": outcomes(10, 0.5, 0.6), "b": outcomes(10, 0.7, 0.8)}, 1) is None
