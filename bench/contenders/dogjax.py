@@ -9,10 +9,9 @@ from bench.contenders import post
 from dogjax.config import ModelConfig, OptimConfig
 from dogjax.models.network import Network
 from dogjax.prng import Streams
-from dogjax.train.allocator import keep_freed_memory
 from dogjax.train.replicas import Replicas
 from dogjax.train.state import TrainState, create_state
-from dogjax.train.step import Step, make_train_step, side_by_side
+from dogjax.train.step import Step, in_turn, make_train_step, side_by_side
 
 
 def train_step(size: int) -> Callable[[], float]:
@@ -32,22 +31,22 @@ def train_step(size: int) -> Callable[[], float]:
 def replicas(size: int, count: int) -> Callable[[], float]:
     """Seconds of a step of `count` runs trained side by side, divided by their number."""
     step, _ = _step_and_state(size, seed=0)
-    together = Replicas(jax.jit(step, donate_argnums=0), jax.jit(side_by_side(step), donate_argnums=0), count)
+    steps = in_turn(step)
+    together = Replicas(jax.jit(steps, donate_argnums=0), jax.jit(side_by_side(steps), donate_argnums=0), count)
     states = [_step_and_state(size, seed)[1] for seed in range(count)]
     images, labels = post.batch(size, (count,))
-    images, labels = list(map(jax.device_put, images)), list(map(jax.device_put, labels))
+    images, labels = [[jax.device_put(each)] for each in images], [[jax.device_put(each)] for each in labels]
     keys = [jax.random.key(seed) for seed in range(count)]
 
     def one() -> None:
         nonlocal states
-        states, _ = together.step(states, images, labels, keys)
+        states, _ = together.steps(states, images, labels, keys)
 
     lap = post.lap_of(one, lambda: jax.block_until_ready(states))
     return lambda: lap() / count
 
 
 def _step_and_state(size: int, seed: int) -> tuple[Step, TrainState]:
-    keep_freed_memory()
     config = ModelConfig(widths=post.WIDTHS, kernels=post.KERNELS, dense=post.DENSE, dropout=post.DROPOUT)
     network, optimizer = Network(config, post.CLASSES), optax.sgd(post.LEARNING_RATE)
     state = create_state(network, optimizer, size, Streams(seed), average=False, poke=False)

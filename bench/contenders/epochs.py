@@ -62,7 +62,7 @@ def compute() -> Callable[[], float]:
         nonlocal state
         started = time.perf_counter()
         for batch in train:
-            state, _ = experiment.program.train_step(state, batch["image"], batch["label"], key)
+            state, _ = experiment.program.train_steps(state, [batch["image"]], [batch["label"]], key)
         statistics = [experiment.program.batch_statistics(state.evaluated, batch["image"]) for batch in clean]
         passes = validation * 2  # once with the running statistics, once with the measured ones
         jax.block_until_ready([experiment.program.predict(state.evaluated, batch["image"]) for batch in passes])

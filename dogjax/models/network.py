@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from dogjax.config import ModelConfig
 from dogjax.errors import UserError
-from dogjax.models.ops import conv2d, max_pool
+from dogjax.models import ops
 
 POOL = 3
 POOL_STRIDE = 2
@@ -45,19 +45,11 @@ class Network(nn.Module):
         dtype = jnp.dtype(self.config.dtype)
         # The post's framework draws kernels so (Glorot & Bengio 2010, eq. 16).
         kernel_init = nn.initializers.glorot_uniform()
-        x = images.astype(dtype)
+        x = ops.enter(images.astype(dtype))
         for width, kernel in zip(self.config.widths, self.config.kernels):
-            x = nn.Conv(
-                width,
-                (kernel, kernel),
-                padding="VALID",
-                kernel_init=kernel_init,
-                dtype=dtype,
-                conv_general_dilated=_convolve,
-            )(x)
-            # ReLU of the maximum is the maximum of ReLUs, with the same gradient, on a quarter of the pixels.
-            x = nn.relu(max_pool(x, POOL, POOL_STRIDE))
+            x = nn.relu(Conv(width, kernel, kernel_init)(x))
             x = self._norm(x, batch_statistics)
+        x = ops.leave(x)
         x = x.mean(axis=(1, 2)) if self.config.head == "average" else x.reshape(x.shape[0], -1)
         for width in self.config.dense:
             x = nn.relu(nn.Dense(width, kernel_init=kernel_init, dtype=dtype)(x))
@@ -66,28 +58,82 @@ class Network(nn.Module):
         return nn.Dense(self.classes, kernel_init=kernel_init, dtype=jnp.float32)(x.astype(jnp.float32))
 
     def _norm(self, x: jax.Array, batch_statistics: bool) -> jax.Array:
-        dtype = x.dtype
+        channels = _channel_axis(x)
         match self.config.norm:
             case "batch":
                 return nn.BatchNorm(
                     use_running_average=not batch_statistics,
+                    axis=channels,
                     momentum=self.config.norm_momentum,
                     epsilon=EPSILON,
-                    dtype=dtype,
+                    dtype=x.dtype,
                     # E[x^2] - E[x]^2 cancels badly for inputs of 0..255; Keras does not use it either.
                     use_fast_variance=False,
                 )(x)
             case "group":
-                return nn.GroupNorm(math.gcd(x.shape[-1], LARGEST_GROUP_COUNT), epsilon=EPSILON, dtype=dtype)(x)
+                return GroupNorm(math.gcd(x.shape[channels], LARGEST_GROUP_COUNT))(x)
             case "layer":
-                return nn.GroupNorm(1, epsilon=EPSILON, dtype=dtype)(x)
+                return GroupNorm(1)(x)
             case _:
                 return x
 
 
-def _convolve(images: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding: str, **_: object) -> jax.Array:
-    """`conv2d` in the place of `lax.conv_general_dilated`, for a layer without padding or dilation."""
-    return conv2d(images, kernel, strides)
+class Conv(nn.Module):
+    """Convolution and max-pooling of images in the network's layout, then the bias.
+
+    The maximum and the bias commute, and so do the maximum and the ReLU that follows: on a quarter of the pixels.
+
+    Attributes:
+      width: number of channels out.
+      kernel: side of the kernel.
+      kernel_init: how the kernel is drawn; the bias starts at 0.
+    """
+
+    width: int
+    kernel: int
+    kernel_init: nn.initializers.Initializer
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> jax.Array:
+        """See the class."""
+        channels = ops.channel_axis()
+        shape = (self.kernel, self.kernel, images.shape[channels], self.width)
+        kernel = self.param("kernel", self.kernel_init, shape).astype(images.dtype)
+        bias = self.param("bias", nn.initializers.zeros, (self.width,)).astype(images.dtype)
+        pooled = ops.conv2d_and_max_pool(images, kernel, POOL, POOL_STRIDE)
+        return pooled + bias.reshape([-1 if axis == channels else 1 for axis in range(4)])
+
+
+class GroupNorm(nn.Module):
+    """Group normalization (Wu & He, ECCV 2018, section 3) of images in the network's layout, or of features.
+
+    Flax's takes the last axis for the channels and the first one for the batch.
+
+    Attributes:
+      groups: number of groups, a divisor of the number of channels.
+    """
+
+    groups: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """See the class."""
+        channels = _channel_axis(x)
+        shape = [-1 if axis == channels else 1 for axis in range(x.ndim)]
+        scale = self.param("scale", nn.initializers.ones, (x.shape[channels],)).reshape(shape)
+        bias = self.param("bias", nn.initializers.zeros, (x.shape[channels],)).reshape(shape)
+        grouped = x.astype(jnp.float32).reshape(*x.shape[:channels], self.groups, -1, *x.shape[channels + 1 :])
+        # Over all but the groups and the batch, which comes first or, in lanes, last.
+        batch = 0 if channels == x.ndim - 1 else grouped.ndim - 1
+        axes = [axis for axis in range(grouped.ndim) if axis not in (batch, channels)]
+        mean, variance = grouped.mean(axes, keepdims=True), grouped.var(axes, keepdims=True)
+        normal = ((grouped - mean) * jax.lax.rsqrt(variance + EPSILON)).reshape(x.shape)
+        return (normal * scale + bias).astype(x.dtype)
+
+
+def _channel_axis(x: jax.Array) -> int:
+    """Of images, or of features `[batch, channels]`."""
+    return ops.channel_axis() if x.ndim == 4 else 1
 
 
 def check_sizes(config: ModelConfig, image_size: int) -> None:

@@ -9,8 +9,6 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from dogjax.train.allocator import keep_freed_memory
-
 # Batches held on the device ahead of the step that needs them.
 PREFETCH = 2
 
@@ -19,7 +17,6 @@ class Devices:
     """The mesh of all local devices."""
 
     def __init__(self) -> None:
-        keep_freed_memory()
         self._mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("data",))
 
     @property

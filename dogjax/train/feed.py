@@ -21,16 +21,16 @@ class Feed:
 
     def __init__(self, pipeline: Pipeline, devices: Devices, steps: int) -> None:
         self._pipeline, self._devices, self._steps = pipeline, devices, steps
-        self._at, self._batch, self._rest = -1, {}, iter(())
+        self._first, self._batches, self._rest = 0, [], iter(())
 
-    def batch(self, step: int) -> dict[str, Any]:
-        """The batch of one step, `image` and `label` on the devices."""
-        if step == self._at:
-            return self._batch
-        if step != self._at + 1 or not self._batch:
-            self._rest = self._devices.prefetch(self._pipeline.train_batches(step, self._steps), ("image", "label"))
-        self._batch, self._at = next(self._rest), step
-        return self._batch
+    def batches(self, first: int, count: int) -> list[dict[str, Any]]:
+        """The batches of `count` steps, `image` and `label` on the devices."""
+        if (first, count) == (self._first, len(self._batches)):
+            return self._batches
+        if first != self._first + len(self._batches) or not self._batches:
+            self._rest = self._devices.prefetch(self._pipeline.train_batches(first, self._steps), ("image", "label"))
+        self._batches, self._first = list(itertools.islice(self._rest, count)), first
+        return self._batches
 
 
 class ValidationFeed:

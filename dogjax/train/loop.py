@@ -10,6 +10,7 @@ from tqdm import tqdm
 from dogjax.config import Config
 from dogjax.errors import Diverged, Stopped
 from dogjax.interrupt import Interrupt
+from dogjax.train.dispatch import end_of_dispatch, steps_at_once
 from dogjax.train.experiment import build_experiment
 from dogjax.train.feed import Feed
 from dogjax.train.replicas import Replicas
@@ -49,7 +50,7 @@ class Loop:
 
     Args:
       runs: that share their compiled functions and their number of steps to an epoch.
-      interrupt: looked at before every step.
+      interrupt: looked at before every dispatch.
       deadline: on the monotonic clock, in seconds.
       watch: called after every epoch of every run.
     """
@@ -57,10 +58,10 @@ class Loop:
     def __init__(self, runs: Sequence[Run], interrupt: Interrupt, deadline: float, watch: Watch) -> None:
         self._active, self._diverged = list(runs), []
         self._interrupt, self._deadline, self._watch = interrupt, deadline, watch
-        self._steps_per_epoch = runs[0].steps_per_epoch
+        self._steps_per_epoch, self._at_once = runs[0].steps_per_epoch, steps_at_once()
         experiments = [run.experiment for run in runs]
         program, steps = experiments[0].program, max(run.steps for run in runs)
-        self._replicas = Replicas(program.train_step, program.train_steps, len(runs))
+        self._replicas = Replicas(program.train_steps, program.train_replicas, len(runs))
         draws = [each.pipeline.draws for each in experiments]
         feeds = {draw: Feed(each.pipeline, each.devices, steps) for draw, each in zip(draws, experiments)}
         self._feeds = {id(run): feeds[draw] for run, draw in zip(runs, draws)}
@@ -102,17 +103,18 @@ class Loop:
         while (training := [run for run in runs if run in self._active]) and training[0].step < stop:
             if self._interrupt.signal or time.monotonic() > self._deadline:
                 self._stop()
-            self._step(training)
+            end = end_of_dispatch(training[0].step, self._steps_per_epoch, self._at_once)
+            self._take_steps(training, min(end, stop) - training[0].step)
         self._for_each(runs, lambda run: run.check_losses(wait=True))
         seconds = time.monotonic() - started
         self._for_each(runs, lambda run: run.note_progress(seconds, run.frames_seen() - seen[id(run)]))
 
-    def _step(self, runs: list[Run]) -> None:
-        batches = [self._feeds[id(run)].batch(run.step) for run in runs]
-        images, labels = ([batch[name] for batch in batches] for name in ("image", "label"))
+    def _take_steps(self, runs: list[Run], count: int) -> None:
+        batches = [self._feeds[id(run)].batches(run.step, count) for run in runs]
+        images, labels = ([[batch[name] for batch in each] for each in batches] for name in ("image", "label"))
         states, keys = [run.state for run in runs], [self._keys[id(run)] for run in runs]
-        states, losses = self._replicas.step(states, images, labels, keys)
-        results = {id(run): (state, loss) for run, state, loss in zip(runs, states, losses)}
+        states, losses = self._replicas.steps(states, images, labels, keys)
+        results = {id(run): (state, each) for run, state, each in zip(runs, states, losses)}
         self._for_each(runs, lambda run: run.take(*results[id(run)]))
 
     def _finish_epoch(self, run: Run) -> None:

@@ -88,14 +88,14 @@ class Run:
         """Steps of the whole run."""
         return self.experiment.config.train.epochs * self.steps_per_epoch
 
-    def take(self, state: TrainState, loss: jax.Array) -> None:
-        """Takes over the result of a step. The device never waits: a loss is looked at when it has arrived.
+    def take(self, state: TrainState, losses: jax.Array) -> None:
+        """Takes over the result of some steps. The device never waits: losses are looked at when they have arrived.
 
         Raises:
           Diverged: an earlier loss is not finite.
         """
-        self._losses.append((self.step, loss))
-        self.state, self.step = state, self.step + 1
+        self._losses.append((self.step, losses))
+        self.state, self.step = state, self.step + len(losses)
         self.check_losses(wait=False)
 
     def check_losses(self, *, wait: bool) -> None:
@@ -105,9 +105,10 @@ class Run:
           Diverged: one is not finite.
         """
         while self._losses and (wait or self._losses[0][1].is_ready()):
-            step, loss = self._losses.popleft()
-            if not np.isfinite(loss):
-                self._diverge(step, f"the training loss is {float(loss)}")
+            first, losses = self._losses.popleft()
+            for step, loss in enumerate(np.asarray(losses), first):
+                if not np.isfinite(loss):
+                    self._diverge(step, f"the training loss is {float(loss)}")
 
     def _diverge(self, step: int, what: str) -> None:
         ids = self.experiment.table.ids(self.experiment.pipeline.train_frames(step))

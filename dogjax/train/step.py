@@ -1,6 +1,6 @@
 """The pure train step, of one run and of several side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,8 @@ from dogjax.train.losses import mean_loss
 from dogjax.train.state import TrainState, Variables
 
 Step = Callable[[TrainState, jax.Array, jax.Array, jax.Array], tuple[TrainState, jax.Array]]
+# The same with a sequence of batches, and a loss for each.
+Steps = Callable[[TrainState, Sequence[jax.Array], Sequence[jax.Array], jax.Array], tuple[TrainState, jax.Array]]
 
 
 def make_train_step(network: Network, optimizer: optax.GradientTransformation, config: OptimConfig) -> Step:
@@ -50,14 +52,27 @@ def make_train_step(network: Network, optimizer: optax.GradientTransformation, c
     return train_step
 
 
-def side_by_side(step: Step) -> Callable[..., tuple[list[TrainState], list[jax.Array]]]:
+def in_turn(step: Step) -> Steps:
+    """Steps on batches of one size, one after the other, as one function: a `lax.scan` where there are several."""
+
+    def steps(state: TrainState, images: Sequence[jax.Array], labels: Sequence[jax.Array], key: jax.Array):
+        if len(images) == 1:
+            state, loss = step(state, images[0], labels[0], key)
+            return state, loss[jnp.newaxis]
+        batches = jnp.stack(images), jnp.stack(labels)
+        return jax.lax.scan(lambda state, batch: step(state, *batch, key), state, batches)
+
+    return steps
+
+
+def side_by_side(steps: Steps) -> Callable[..., tuple[list[TrainState], list[jax.Array]]]:
     """The steps of several replicas as one `vmap`ped function of lists, an entry a replica.
 
     Stacking the arrays and taking them apart happen on the device.
     """
 
     def step_of_numbers(state, images, labels, key_numbers):
-        return step(state, images, labels, jax.random.wrap_key_data(key_numbers, impl=PRNG))
+        return steps(state, images, labels, jax.random.wrap_key_data(key_numbers, impl=PRNG))
 
     def train_steps(states, images, labels, keys):
         # Keys as numbers: JAX's check for keys used twice takes the stacking of keys for a use.

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +12,8 @@ import tensorflow as tf
 
 from dogjax.config import ModelConfig, OptimConfig
 from dogjax.errors import UserError
-from dogjax.models.network import Network, check_sizes, count_parameters
+from dogjax.models import ops
+from dogjax.models.network import GroupNorm, Network, check_sizes, count_parameters
 from dogjax.prng import Streams
 from dogjax.train.state import create_state
 from dogjax.train.step import make_train_step
@@ -141,6 +143,27 @@ def test_every_norm_and_head_gives_a_logit_a_class(norm, head):
     assert logits.shape == (4, CLASSES)
     assert logits.dtype == jnp.float32
     assert np.ptp(np.asarray(logits), axis=0).min() > 0
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_group_norm_equals_flax_s_in_lanes_too(groups):
+    generator = np.random.default_rng(2)
+    images = jnp.asarray(generator.standard_normal((5, 6, 7, 8)) * 3 + 1, jnp.float32)
+    params = {name: jnp.asarray(generator.standard_normal(8), jnp.float32) for name in ("scale", "bias")}
+    theirs = nn.GroupNorm(groups, epsilon=1e-3).apply({"params": params}, images)
+    ours = ops.leave(GroupNorm(groups).apply({"params": params}, ops.enter(images)))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+    features = images[:, 0, 0]
+    theirs = nn.GroupNorm(groups, epsilon=1e-3).apply({"params": params}, features)
+    np.testing.assert_allclose(GroupNorm(groups).apply({"params": params}, features), theirs, rtol=0, atol=1e-5)
+
+
+def test_the_network_is_the_same_in_either_layout(batch, monkeypatch):
+    network = post_network(norm="group", dense=(10,))
+    variables = initialise(network, batch[0])
+    lanes = logits_of(network, variables, batch[0])
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    np.testing.assert_allclose(lanes, logits_of(network, variables, batch[0]), rtol=0, atol=1e-5)
 
 
 def test_group_and_layer_norm_do_not_depend_on_the_batch():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from jax import lax
 
+from dogjax.models import ops
 from dogjax.models.ops import conv2d, max_pool
 
 
@@ -100,6 +101,26 @@ def test_under_vmap_each_network_has_its_own_kernel():
         out, pull = jax.vjp(lambda x, k: pooled(xla_max_pool, xla_conv2d, x, k), images[replica], kernels[replica])
         theirs = out, *pull(jnp.asarray(weights, out.dtype))
         assert_equal_to_rounding([each[replica] for each in ours], theirs, 1e-5)
+
+
+@pytest.mark.parametrize("side", [40, 90])  # one strip, and several with a cut last one
+def test_a_network_s_block_is_a_convolution_and_a_pooling(side):
+    generator = np.random.default_rng(3)
+    images = jnp.asarray(generator.standard_normal((2, side, side - 7, 3)), jnp.float32)
+    kernel = jnp.asarray(generator.standard_normal((11, 11, 3, 8)), jnp.float32)
+
+    def block(x, k):
+        return ops.leave(ops.conv2d_and_max_pool(ops.enter(x), k, 3, 2))
+
+    ours = values_and_gradients(block, images, kernel)
+    theirs = values_and_gradients(lambda x, k: xla_max_pool(xla_conv2d(x, k, (1, 1)), 3, 2), images, kernel)
+    assert_equal_to_rounding(ours, theirs, 1e-5)
+
+
+def test_entering_the_layout_and_leaving_it_changes_no_bit():
+    images = jnp.asarray(np.random.default_rng(4).standard_normal((5, 6, 7, 3)), jnp.float32)
+    np.testing.assert_array_equal(ops.enter(images), np.moveaxis(images, 0, -1))
+    np.testing.assert_array_equal(ops.leave(ops.enter(images)), images)
 
 
 def test_accelerators_keep_xla_s_own(monkeypatch):

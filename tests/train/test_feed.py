@@ -20,18 +20,22 @@ def experiment(setup):
     return build_experiment(setup.config())
 
 
-@pytest.mark.parametrize("steps", [[0, 1, 2], [0, 1, 7, 8], [5, 2, 3], [4, 4, 5]])
-def test_a_feed_gives_the_batch_of_the_step_in_whatever_order(experiment, steps):
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("steps", [[0, 1, 2], [0, 3, 6], [0, 1, 7], [5, 2, 3], [4, 4, 5]])
+def test_a_feed_gives_the_batches_of_the_steps_in_whatever_order(experiment, steps, count):
     feed = Feed(experiment.pipeline, experiment.devices, 10)
     every = list(experiment.pipeline.train_batches(0, 10))
-    for step in steps:
-        assert np.array_equal(feed.batch(step)["image"], every[step]["image"])
-        assert np.array_equal(feed.batch(step)["label"], every[step]["label"])
+    for first in steps:
+        given, wanted = feed.batches(first, count), every[first : first + count]
+        assert len(given) == count
+        for mine, other in zip(given, wanted, strict=True):
+            assert np.array_equal(mine["image"], other["image"])
+            assert np.array_equal(mine["label"], other["label"])
 
 
 def test_a_batch_is_drawn_once_for_all_who_ask(experiment):
     feed = Feed(experiment.pipeline, experiment.devices, 10)
-    assert feed.batch(3)["image"] is feed.batch(3)["image"]
+    assert feed.batches(3, 2)[0]["image"] is feed.batches(3, 2)[0]["image"]
 
 
 def frames_of(batches):

@@ -36,6 +36,12 @@ def test_two_runs_are_equal_to_the_bit(setup, finished, tmp_path):
     assert outcome(tmp_path / "again") == outcome(finished)
 
 
+def test_a_run_whose_steps_are_sent_at_once_has_the_same_bits(setup, finished, tmp_path, monkeypatch):
+    monkeypatch.setattr("dogjax.train.loop.steps_at_once", lambda: 3)
+    setup.train(tmp_path / "at_once")
+    assert outcome(tmp_path / "at_once") == outcome(finished)
+
+
 def test_every_file_of_the_design_is_written(finished):
     names = {each.name for each in finished.iterdir()} - {LOCK}
     assert names == {
@@ -276,6 +282,6 @@ def test_the_step_is_traced_once_for_each_size_of_batch(setup):
     run = experiment.initial_state()
     for batch in experiment.pipeline.train_batches(0, 2 * experiment.pipeline.steps_per_epoch):
         key = experiment.streams.key("dropout")
-        run, _ = experiment.program.train_step(run, batch["image"], batch["label"], key)
+        run, _ = experiment.program.train_steps(run, [batch["image"]], [batch["label"]], key)
     sizes = 1 if len(experiment.split.train) % 8 == 0 else 2
-    assert experiment.program.train_step._cache_size() == sizes
+    assert experiment.program.train_steps._cache_size() == sizes

@@ -12,7 +12,7 @@ from dogjax.models.network import Network
 from dogjax.prng import Streams
 from dogjax.train.replicas import Replicas
 from dogjax.train.state import create_state, state_sha256
-from dogjax.train.step import make_train_step, side_by_side
+from dogjax.train.step import in_turn, make_train_step, side_by_side
 
 SIDE, COUNT, STEPS = 16, 3, 4
 
@@ -42,13 +42,13 @@ def train_alone(run, seed):
     return state, loss
 
 
-def train_together(run, **options):
+def train_together(run, at_once=1, **options):
     step, make = run
     states, images, labels, keys = zip(*map(make, range(COUNT)))
-    replicas = Replicas(jax.jit(step), jax.jit(side_by_side(step)), COUNT, **options)
-    for number in range(STEPS):
-        batches = [each[number] for each in images], [each[number] for each in labels]
-        states, losses = replicas.step(list(states), *batches, list(keys))
+    replicas = Replicas(jax.jit(in_turn(step)), jax.jit(side_by_side(in_turn(step))), COUNT, **options)
+    for first in range(0, STEPS, at_once):
+        batches = ([list(each[first : first + at_once]) for each in arrays] for arrays in (images, labels))
+        states, losses = replicas.steps(list(states), *batches, list(keys))
     replicas.close()
     return states, losses
 
@@ -60,11 +60,20 @@ def test_replicas_on_a_cpu_have_the_bits_of_runs_trained_alone(run):
     assert len(set(digests)) == COUNT
 
 
-def test_vmapped_replicas_are_the_runs_up_to_rounding(run):
-    states, losses = train_together(run, vmapped=True)
+def test_steps_sent_at_once_have_the_bits_of_steps_sent_one_by_one(run):
+    states, losses = train_together(run, at_once=2)
+    assert [state_sha256(state) for state in states] == [
+        state_sha256(train_alone(run, seed)[0]) for seed in range(COUNT)
+    ]
+    assert [float(each[-1]) for each in losses] == [float(train_alone(run, seed)[1]) for seed in range(COUNT)]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_vmapped_replicas_are_the_runs_up_to_rounding(run, at_once):
+    states, losses = train_together(run, at_once, vmapped=True)
     for seed in range(COUNT):
         alone, loss = train_alone(run, seed)
-        assert float(losses[seed]) == pytest.approx(float(loss), rel=1e-4)
+        assert float(losses[seed][-1]) == pytest.approx(float(loss), rel=1e-4)
         for mine, other in zip(jax.tree.leaves(states[seed].params), jax.tree.leaves(alone.params), strict=True):
             # Sums of some hundred products, rounded in another order, over four steps.
             np.testing.assert_allclose(mine, other, rtol=0, atol=1e-4)
@@ -86,12 +95,12 @@ def test_vmapped_replicas_and_runs_alone_agree_in_distribution():
     def losses(**options):
         keys = [Streams(seed).key("dropout") for seed in range(count)]
         states = [create_state(network, optimizer, SIDE, Streams(s), average=False, poke=False) for s in range(count)]
-        replicas = Replicas(jax.jit(step), jax.jit(side_by_side(step)), count, **options)
+        replicas = Replicas(jax.jit(in_turn(step)), jax.jit(side_by_side(in_turn(step))), count, **options)
         late = []
         for number in range(steps):
-            batch = [images[number % 8]] * count, [labels[number % 8]] * count
-            states, each = replicas.step(states, *batch, keys)
-            late = [*late[-15:], [float(loss) for loss in each]]
+            batch = [[images[number % 8]]] * count, [[labels[number % 8]]] * count
+            states, each = replicas.steps(states, *batch, keys)
+            late = [*late[-15:], [float(loss[-1]) for loss in each]]
         replicas.close()
         return np.log(np.mean(late, axis=0))
 

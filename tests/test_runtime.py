@@ -1,0 +1,53 @@
+"""How the process is set up: freed memory stays in it, and what the user has set is kept."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+# Takes, touches and frees 80 MiB three times, in a thread as XLA does; prints the page faults of the last time.
+PROGRAM = """
+import ctypes, resource, threading
+import dogjax
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+def work():
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        blocks = [libc.malloc(size << 20) for size in (10, 70)]
+        ctypes.memset(blocks[0], 1, 10 << 20), ctypes.memset(blocks[1], 1, 70 << 20)
+        for block in blocks:
+            libc.free(block)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+PAGES = (80 << 20) // os.sysconf("SC_PAGE_SIZE")
+
+
+def printed_by(program, **environment):
+    environment = os.environ | environment
+    done = subprocess.run([sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+def test_memory_taken_again_is_not_cleared_again():
+    assert int(printed_by(PROGRAM)) < PAGES // 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+def test_what_the_user_sets_for_the_allocator_is_kept():
+    assert int(printed_by(PROGRAM, MALLOC_MMAP_THRESHOLD_="131072")) >= PAGES // 2
+
+
+def test_a_flag_of_xla_s_that_the_user_sets_is_kept():
+    program = "import os, dogjax; print(os.environ['XLA_FLAGS'])"
+    flags = printed_by(program, XLA_FLAGS="--xla_cpu_prefer_vector_width=256 --xla_force_host_platform_device_count=2")
+    assert flags.split() == [
+        "--xla_cpu_prefer_vector_width=256",
+        "--xla_force_host_platform_device_count=2",
+        "--xla_cpu_experimental_ynn_fusion_type=LIBRARY_FUSION_TYPE_REDUCE",
+    ]
