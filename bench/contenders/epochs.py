@@ -64,8 +64,8 @@ def compute() -> Callable[[], float]:
         for batch in train:
             state, _ = experiment.program.train_steps(state, [batch["image"]], [batch["label"]], key)
         statistics = [experiment.program.batch_statistics(state.evaluated, batch["image"]) for batch in clean]
-        passes = validation * 2  # once with the running statistics, once with the measured ones
-        jax.block_until_ready([experiment.program.predict(state.evaluated, batch["image"]) for batch in passes])
+        params, both = state.evaluated["params"], [state.evaluated["batch_stats"]] * 2  # the running, and the measured
+        jax.block_until_ready([experiment.program.predict(params, both, batch["image"]) for batch in validation])
         jax.block_until_ready((state, statistics))
         return time.perf_counter() - started
 

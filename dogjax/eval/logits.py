@@ -11,14 +11,19 @@ from dogjax.models.network import Network
 
 AHEAD = 2
 
-Predict = Callable[[Any, jax.Array], jax.Array]
+Predict = Callable[[Any, Sequence[Any], jax.Array], list[jax.Array]]
 
 
 def make_predict(network: Network) -> Predict:
-    """A pure function of (variables, images `[batch, side, side, 3]`): logits float32 `[batch, classes]`."""
+    """A pure function of (params, several `batch_stats`, images `[batch, side, side, 3]`).
 
-    def predict(variables: Any, images: jax.Array) -> Any:
-        return network.apply(variables, images, dropout=False, batch_statistics=False)
+    It gives logits float32 `[batch, classes]` for each of the statistics. What comes before the first norm does not
+    depend on them, and is computed once.
+    """
+
+    def predict(params: Any, statistics: Sequence[Any], images: jax.Array) -> Any:
+        networks = ({"params": params, "batch_stats": each} for each in statistics)
+        return [network.apply(each, images, dropout=False, batch_statistics=False) for each in networks]
 
     return predict
 
@@ -30,16 +35,23 @@ def collect_logits(
 
     Args:
       predict: the compiled `make_predict`.
-      networks: the variables of each.
+      networks: the variables of each; those that share their `params` are evaluated together.
       batches: images on the device, and bool `[batch]` on the host, false where a frame is padding.
 
     Returns:
       A float32 `[frames, classes]` a network.
     """
+    sharing: dict[int, list[int]] = {}
+    for number, variables in enumerate(networks):
+        sharing.setdefault(id(variables["params"]), []).append(number)
     pending: collections.deque[tuple[list[jax.Array], np.ndarray]] = collections.deque()
     parts = []
     for images, kept in batches:
-        pending.append(([predict(variables, images) for variables in networks], kept))
+        logits: dict[int, jax.Array] = {}
+        for numbers in sharing.values():
+            statistics = [networks[number]["batch_stats"] for number in numbers]
+            logits |= zip(numbers, predict(networks[numbers[0]]["params"], statistics, images))
+        pending.append(([logits[number] for number in range(len(networks))], kept))
         # The device works on the next batches while this one is fetched.
         if len(pending) > AHEAD:
             parts.append(_fetch(*pending.popleft()))
