@@ -23,7 +23,7 @@ from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
 
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "planted.md"
-FIRST_SEED, SEEDS = 200, 2
+FIRST_SEED, SEEDS = 300, 2
 HEAD = """# Planted causes
 
 `make bench-diagnosis` writes this page. Each run has one thing wrong and nothing else, or nothing wrong at all; its
@@ -70,20 +70,22 @@ PLANTS = (
     ),
     Plant(
         "overconfidence",
-        "a tenth of the frames learnt by heart for long, labels not smoothed, unseen places",
+        "a fifth of the frames learnt by heart, unchanged, for long; labels not smoothed; a norm without statistics",
         {
+            "augment.zoom": 0.0,
+            "augment.horizontal_flip": False,
             "optim.label_smoothing": 0.0,
-            "optim.learning_rate": 0.1,
+            "optim.learning_rate": 0.05,
             "optim.momentum": 0.9,
-            "split.train_fraction": 0.1,
-            "split.strategy": "background",
+            "model.norm": "group",
+            "split.train_fraction": 0.2,
             "train.batch_size": 32,
             "train.epochs": 60,
         },
     ),
     Plant("leaky_split", "a random split of the frames", {"split.strategy": "frame"}),
     Plant("background_confound", "each dog filmed in a place of its own", {"split.folds": 3}, "confounded"),
-    Plant("label_noise", "a recording in each of three places in the wrong dog's folder", {}, "mislabelled"),
+    Plant("label_noise", "a recording in each place in the wrong dog's folder", {}, "mislabelled"),
     Plant("input_scale", "pixels as 0..255", {"data.scale": "raw"}),
 )
 
@@ -140,14 +142,14 @@ def confounded(root: pathlib.Path) -> None:
 
 
 def mislabelled(root: pathlib.Path) -> None:
-    """One recording in each of three places is sorted into another dog's folder: pepper's and biscuit's in turn."""
+    """One recording in each place is sorted into another dog's folder: pepper's and biscuit's in turn."""
     places = sorted({clip.parent.name for clip in _clips()})
     wrong = {place: ("pepper", "biscuit")[:: 1 if number % 2 else -1] for number, place in enumerate(places)}
     done = set()
     for clip in _clips():
         dog, place = clip.parent.parent.name, clip.parent.name
         truth, given = wrong[place]
-        if dog == truth and place not in done and place != places[-1]:
+        if dog == truth and place not in done:
             done.add(place)
             dog = given
         _copy(clip, root, dog)

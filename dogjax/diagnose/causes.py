@@ -13,7 +13,7 @@ from dogjax.diagnose.shares import LEAST_SHARE
 # Below it a curve is calm: the loss moves by some 15 % of itself from epoch to epoch.
 CALM = 0.15
 # And one that stays within so many nats does not jump, however low it is.
-CALM_NATS = 0.2
+CALM_NATS = 0.1
 # Steps are long where the loss of their own batch is lowest no further along than this, in steps. The edge of stability
 # is at one half; a step of the post's baseline could be four times as long.
 LONG_STEP = 2.0
@@ -217,10 +217,10 @@ def _label_noise(findings: Findings) -> Cause | None:
         return None
     first, unit = found["errors"][0], found["unit"]
     evidence = (
-        f"{len(found['errors'])} of {found['units']} validation {unit}s ({found['share']:.0%} of the frames) are "
-        f"called another dog with confidence, where {found['right_elsewhere']:.0%} of the other {unit}s are right: "
-        f"first {first['unit']}, labelled {first['label']}, called {first['called']} (p {first['probability']:.2f}); "
-        "look at them and mend their labels, and look at other folds, for training frames are not judged"
+        f"{len(found['errors'])} of {found['units']} {unit}s ({found['share']:.0%} of the frames) are called another "
+        f"dog with confidence by classifiers that did not see them, where {found['right_elsewhere']:.0%} of the other "
+        f"{unit}s are called right: first {first['unit']}, labelled {first['label']}, called {first['called']} "
+        f"(p {first['probability']:.2f}); look at them, and mend their labels"
     )
     return Cause("label_noise", "level", found["share"], None, evidence, {})
 

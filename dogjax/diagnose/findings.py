@@ -20,7 +20,7 @@ class Findings:
       audit: of the split.
       background: of the probe that sees the border alone.
       without_middle: of the network on frames whose middle is hidden.
-      label_errors: probable ones among the validation frames.
+      label_errors: probable ones among all frames.
       quality: whether errors go with blur or the dark.
       dynamics: of the validation frames, over all epochs.
       step: how long a step is, of the first of the scored epochs.

@@ -48,7 +48,7 @@ def choose_sheets(
 
     Args:
       table: all frames.
-      split: of them; dynamics and errors number the validation frames.
+      split: of them; dynamics are of the validation frames.
       dynamics: of the validation frames.
       errors: probable label errors, as `find_label_errors` describes them.
       pair: the two dogs that are confused most.
@@ -97,10 +97,11 @@ class _Chooser:
         """Probable label errors, a row each."""
         rows = []
         for error in errors[:MOST_ERRORS]:
-            inside = np.isin(np.arange(len(self._frames)), error["frames"])
             title = f"{error['unit']}: labelled {error['label']}, called {error['called']}"
-            rows.append(self._row(title, inside, self._dynamics.confidence))
-        caption = "Called another dog with confidence, by a network that is right nearly everywhere else."
+            places = np.unique(np.linspace(0, len(error["frames"]) - 1, FRAMES_A_ROW).round().astype(int))
+            frames = [error["frames"][place] for place in places]
+            rows.append(Row(title, frames, [self._place(frame) for frame in frames]))
+        caption = "Called another dog with confidence, by classifiers that did not see them and are right elsewhere."
         return Sheet("Probable label errors", caption, rows)
 
     def near_duplicates(self) -> Sheet:

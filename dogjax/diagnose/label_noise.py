@@ -1,7 +1,8 @@
-"""Probable label errors: what is called another dog with confidence by a network that is right elsewhere.
+"""Probable label errors: what is called another dog with confidence by classifiers that are right elsewhere.
 
-Confident learning (Northcutt, Jiang & Chuang 2021, arXiv 1911.00068) on predictions for frames that were not trained
-on. A recording is labelled as a whole, so it is judged as a whole; single frames are where the data name none.
+Confident learning (Northcutt, Jiang & Chuang 2021, arXiv 1911.00068) on out-of-fold predictions for frames of training
+and of validation. A recording is labelled as a whole, so it is judged as a whole; single frames are where the data name
+none.
 """
 
 from typing import Any
@@ -10,65 +11,52 @@ import numpy as np
 from cleanlab.filter import find_label_issues
 
 from dogjax.data.frames import FrameTable
+from dogjax.diagnose.out_of_fold import OutOfFold
 
-# A network that errs more often elsewhere cannot tell a wrong label from its own error.
-RIGHT_ELSEWHERE = 0.8
-SURE = 0.8
+# Classifiers that err more often elsewhere cannot tell a wrong label from their own error.
+RIGHT_ELSEWHERE = 0.7
+SURE = 0.75
 
 
-def find_label_errors(frames: FrameTable, probabilities: np.ndarray) -> dict[str, Any]:
-    """Units of validation frames whose label is probably wrong.
+def find_label_errors(table: FrameTable, found: OutOfFold) -> dict[str, Any]:
+    """Units whose label is probably wrong.
 
     Args:
-      frames: the validation frames.
-      probabilities: float `[frames, classes]`, the mean over epochs.
+      table: all frames.
+      found: predictions for some of them.
 
     Returns:
       `unit` (`recording` or `frame`), `units`, `errors` (each `unit`, `label`, `called`, `probability` and `frames`,
-      numbers within validation), `share` of the frames, `right_elsewhere`, of the other units, and `note`: null, or
-      why errors cannot be told.
+      numbers within the table), `share` of the frames, `right_elsewhere`, of the other units (null where unknown), and
+      `note`: null, or why errors cannot be told.
     """
-    names, index = _units(frames)
-    counts = np.bincount(index)
-    means = np.stack([np.bincount(index, weights=column) / counts for column in probabilities.T], axis=1)
+    unit = "frame" if "" in table.recording else "recording"
+    counts = np.bincount(found.units)
+    answer = {"unit": unit, "units": len(counts), "errors": [], "share": 0.0, "right_elsewhere": None}
+    if found.probabilities is None:
+        return answer | {"note": found.note}
+    means = np.stack([np.bincount(found.units, weights=column) / counts for column in found.probabilities.T], axis=1)
     means /= means.sum(axis=1, keepdims=True)
-    first = np.unique(index, return_index=True)[1]
-    labels = frames.label[first]
+    labels = table.label[found.frames[np.unique(found.units, return_index=True)[1]]]
     suspects = find_label_issues(
         labels, means, filter_by="confident_learning", return_indices_ranked_by="self_confidence", n_jobs=1
     )
     suspects = [int(each) for each in suspects if means[each].max() >= SURE and means[each].argmax() != labels[each]]
     others = np.delete(means.argmax(axis=1) == labels, suspects)
-    rate = float(others.mean()) if len(others) else 0.0
-    unit, note = "frame" if "" in frames.recording else "recording", None
-    if rate < RIGHT_ELSEWHERE:
-        suspects, note = [], f"the network is right in {rate:.0%} of the other {unit}s: too few to call a label wrong"
-    errors = [_describe(frames, names[each], np.flatnonzero(index == each), means[each]) for each in suspects]
+    answer["right_elsewhere"] = float(others.mean()) if len(others) else 0.0
+    if answer["right_elsewhere"] < RIGHT_ELSEWHERE:
+        note = f"{answer['right_elsewhere']:.0%} of the other {unit}s are called right: too few to call a label wrong"
+        return answer | {"note": note}
+    errors = [_describe(table, unit, found.frames[found.units == each], means[each]) for each in suspects]
+    share = sum(len(each["frames"]) for each in errors) / len(found.frames)
+    return answer | {"errors": errors, "share": share, "note": None}
+
+
+def _describe(table: FrameTable, unit: str, frames: np.ndarray, mean: np.ndarray) -> dict[str, Any]:
     return {
-        "unit": unit,
-        "units": len(names),
-        "errors": errors,
-        "share": sum(len(each["frames"]) for each in errors) / len(frames),
-        "right_elsewhere": rate,
-        "note": note,
-    }
-
-
-def _units(frames: FrameTable) -> tuple[list[str], np.ndarray]:
-    """Names of the units, and the unit of each frame: a recording of two dogs is two."""
-    if "" in frames.recording:
-        return [str(name) for name in frames.frame_id], np.arange(len(frames))
-    pairs = list(zip(frames.recording.tolist(), frames.label.tolist()))
-    units = sorted(set(pairs))
-    number = {pair: place for place, pair in enumerate(units)}
-    return [recording for recording, _ in units], np.array([number[pair] for pair in pairs])
-
-
-def _describe(frames: FrameTable, unit: str, members: np.ndarray, mean: np.ndarray) -> dict[str, Any]:
-    return {
-        "unit": unit,
-        "label": frames.label_names[frames.label[members[0]]],
-        "called": frames.label_names[int(mean.argmax())],
+        "unit": str(table.recording[frames[0]] if unit == "recording" else table.frame_id[frames[0]]),
+        "label": table.label_names[table.label[frames[0]]],
+        "called": table.label_names[int(mean.argmax())],
         "probability": float(mean.max()),
-        "frames": members.tolist(),
+        "frames": frames.tolist(),
     }

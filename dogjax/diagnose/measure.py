@@ -3,27 +3,26 @@
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 
 from dogjax.data.audit import audit_split
 from dogjax.data.scaling import measure_scaling
 from dogjax.diagnose.cartography import Dynamics, training_dynamics
-from dogjax.diagnose.counterfactual import OVERCONFIDENCE, Counterfactuals
+from dogjax.diagnose.counterfactual import Counterfactuals
 from dogjax.diagnose.findings import Findings
 from dogjax.diagnose.label_noise import find_label_errors
 from dogjax.diagnose.levels import drops_with_intervals
+from dogjax.diagnose.out_of_fold import predict_out_of_fold
 from dogjax.diagnose.probes import probe_background, probe_without_middle
 from dogjax.diagnose.quality import describe_quality
 from dogjax.diagnose.shares import shares_with_intervals
 from dogjax.diagnose.step_length import measure_step_length
-from dogjax.diagnose.temperature import scale_out_of_fold
 from dogjax.eval import curves
 from dogjax.eval.intervals import Groups
 from dogjax.eval.metrics import score_frames
 from dogjax.files import read_json
 from dogjax.train.experiment import Experiment
 from dogjax.train.state import Variables
-from dogjax.train.weights import read_weights
+from dogjax.train.weights import epochs_with_weights, read_weights
 from dogjax.train.workdir import Workdir
 
 # Frames that carry the loss: the worst twentieth.
@@ -44,7 +43,8 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
     path, draws, metrics = workdir.path / "evaluation.json", experiment.streams.numpy, workdir.read_metrics()
     first, last = (_network(experiment, workdir, found.epochs[end]) for end in (0, -1))
     precise = experiment.precise(last) if experiment.config.model.norm == "batch" else last
-    best = found.logits[frozenset(found.switches) - {OVERCONFIDENCE}]
+    early = _network(experiment, workdir, _early_epoch(workdir, len(metrics)))
+    early = experiment.precise(early) if experiment.config.model.norm == "batch" else early
     dynamics = training_dynamics(workdir.path, len(metrics))
     return Findings(
         config=experiment.config,
@@ -55,7 +55,7 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
         audit=audit_split(experiment.table, experiment.split, experiment.config.split),
         background=probe_background(experiment.table, experiment.pipeline.images),
         without_middle=probe_without_middle(experiment, precise, groups, draws("split", 6)),
-        label_errors=find_label_errors(experiment.validation, _probabilities(best, experiment, groups)),
+        label_errors=find_label_errors(experiment.table, predict_out_of_fold(experiment, early)),
         quality=_quality(experiment, found, dynamics, groups),
         dynamics=dynamics,
         step=measure_step_length(experiment, first, found.epochs[0]),
@@ -70,10 +70,9 @@ def _network(experiment: Experiment, workdir: Workdir, epoch: int) -> Variables:
     return experiment.devices.replicate(read_weights(workdir.path, epoch))
 
 
-def _probabilities(logits: np.ndarray, experiment: Experiment, groups: Groups) -> np.ndarray:
-    """Float `[frames, classes]`, the mean over epochs; an epoch that is too sure of itself is scaled first."""
-    labels = experiment.validation.label
-    return np.mean([softmax(scale_out_of_fold(each, labels, groups)[0], axis=1) for each in logits], axis=0)
+def _early_epoch(workdir: Workdir, epochs: int) -> int:
+    """The first that is kept after a sixth of the run: wrong labels are learnt last (Arpit et al. 2017, ICML)."""
+    return next(epoch for epoch in epochs_with_weights(workdir.path) if epoch >= epochs / 6)
 
 
 def _quality(experiment: Experiment, found: Counterfactuals, dynamics: Dynamics, groups: Groups) -> dict[str, Any]:

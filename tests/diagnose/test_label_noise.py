@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dogjax.diagnose.label_noise import find_label_errors
+from dogjax.diagnose.out_of_fold import OutOfFold, _units
 from tests.data.tables import make_table
 
 RECORDINGS, FRAMES = 9, 10
@@ -18,6 +19,10 @@ def table(labels, recordings):
     return dataclasses.replace(
         frames, label=np.array(labels, np.int32), recording=np.array(recordings), label_names=names
     )
+
+
+def errors_of(frames, probabilities):
+    return find_label_errors(frames, OutOfFold(np.arange(len(frames)), _units(frames), probabilities, None))
 
 
 def probabilities(called, sure):
@@ -37,7 +42,7 @@ def recordings():
 def test_a_recording_in_the_wrong_folder_is_found(truth, recordings):
     labels = truth.copy()
     labels[:FRAMES] = 1  # rec0 shows biscuit
-    found = find_label_errors(table(labels, recordings), probabilities(truth, 0.94))
+    found = errors_of(table(labels, recordings), probabilities(truth, 0.94))
     (error,) = found["errors"]
     assert (error["unit"], error["label"], error["called"]) == ("rec0", "pepper", "biscuit")
     assert error["frames"] == list(range(FRAMES)) and error["probability"] == pytest.approx(0.94)
@@ -47,24 +52,24 @@ def test_a_recording_in_the_wrong_folder_is_found(truth, recordings):
 def test_a_recording_that_is_called_wrong_without_confidence_is_not(truth, recordings):
     labels, sure = truth.copy(), np.full(len(truth), 0.94)
     labels[:FRAMES], sure[:FRAMES] = 1, 0.7
-    found = find_label_errors(table(labels, recordings), np.stack([probabilities(c, s) for c, s in zip(truth, sure)]))
+    found = errors_of(table(labels, recordings), np.stack([probabilities(c, s) for c, s in zip(truth, sure)]))
     assert found["errors"] == []
 
 
 def test_a_network_that_errs_elsewhere_accuses_no_label(truth, recordings):
     labels, called, sure = truth.copy(), truth.copy(), np.full(len(truth), 0.94)
     labels[:FRAMES] = 1
-    called[FRAMES : 3 * FRAMES], sure[FRAMES : 3 * FRAMES] = 0, 0.6  # two recordings of eight
-    found = find_label_errors(table(labels, recordings), np.stack([probabilities(c, s) for c, s in zip(called, sure)]))
+    called[FRAMES : 6 * FRAMES], sure[FRAMES : 6 * FRAMES] = 0, 0.6  # three recordings of eight are called wrong
+    found = errors_of(table(labels, recordings), np.stack([probabilities(c, s) for c, s in zip(called, sure)]))
     assert found["errors"] == [] and "too few to call a label wrong" in found["note"]
 
 
 def test_single_frames_are_judged_where_no_recording_is_named(truth):
     labels = truth.copy()
     labels[[3, 50]] = (labels[[3, 50]] + 1) % 3
-    found = find_label_errors(table(labels, [""] * len(truth)), probabilities(truth, 0.94))
+    found = errors_of(table(labels, [""] * len(truth)), probabilities(truth, 0.94))
     assert sorted(error["unit"] for error in found["errors"]) == ["@000003.000", "@000050.000"]
 
 
 def test_right_labels_are_not_accused(truth, recordings):
-    assert find_label_errors(table(truth, recordings), probabilities(truth, 0.94))["errors"] == []
+    assert errors_of(table(truth, recordings), probabilities(truth, 0.94))["errors"] == []

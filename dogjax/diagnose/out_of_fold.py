@@ -1,0 +1,102 @@
+"""What every recording is taken for by a classifier that was trained on all the others, those of validation too.
+
+A network learns a wrong label by heart within a few epochs, and then says nothing against it. Its convolutions know the
+dogs all the same: on what they see of a frame, a linear classifier is fitted anew for each recording, without it.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from dogjax.data.frames import FrameTable
+from dogjax.models import ops
+from dogjax.models.network import Conv
+from dogjax.train.experiment import Experiment
+from dogjax.train.state import Variables
+
+# The last blocks: what the first ones see are edges.
+BLOCKS = 2
+MOST_FRAMES = 1200
+# Beyond it several recordings are left out together.
+MOST_FOLDS = 60
+# With fewer, the others do not show what the dog looks like.
+FEWEST_UNITS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class OutOfFold:
+    """Predictions for frames of the whole table.
+
+    Attributes:
+      frames: int64 `[n]`, their numbers.
+      units: int64 `[n]`, what was left out together: a dog's recording or, where the data name none, the frame.
+      probabilities: float `[n, classes]`; null, and `note` says why, where the data do not allow them.
+      note: null, or the reason.
+    """
+
+    frames: np.ndarray
+    units: np.ndarray
+    probabilities: np.ndarray | None
+    note: str | None
+
+
+def predict_out_of_fold(experiment: Experiment, network: Variables) -> OutOfFold:
+    """Predictions of the left-out classifiers on what `network`, one of the run's own, sees of each frame."""
+    table = experiment.table
+    frames = np.arange(len(table))[:: max(1, -(-len(table) // MOST_FRAMES))]
+    units = _units(table.take(frames))
+    labels = table.label[frames]
+    fewest = min(len(np.unique(units[labels == label])) for label in np.unique(labels))
+    if fewest < FEWEST_UNITS:
+        note = f"a dog has fewer than {FEWEST_UNITS} recordings: what it looks like in others cannot be told"
+        return OutOfFold(frames, units, None, note)
+    if not experiment.config.model.widths:
+        return OutOfFold(frames, units, None, "the network has no convolution to see dogs with")
+    seen = _seen(experiment, network, frames)
+    probabilities = np.zeros((len(frames), len(table.label_names)))
+    folds = GroupKFold(min(MOST_FOLDS, len(np.unique(units))))
+    for train, test in folds.split(seen, labels, units):
+        classifier = make_pipeline(
+            StandardScaler(), LogisticRegression(C=0.1, max_iter=500, class_weight="balanced")
+        ).fit(seen[train], labels[train])
+        probabilities[np.ix_(test, classifier.classes_)] = classifier.predict_proba(seen[test])
+    return OutOfFold(frames, units, probabilities, None)
+
+
+def _units(frames: FrameTable) -> np.ndarray:
+    """The unit of each frame: a recording of two dogs is two."""
+    if "" in frames.recording:
+        return np.arange(len(frames))
+    pairs = np.stack([frames.recording, frames.label.astype(str)])
+    return np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
+
+
+def _seen(experiment: Experiment, network: Variables, frames: np.ndarray) -> np.ndarray:
+    """Mean over places of what the channels of the last blocks see: float32 `[frames, channels]`."""
+    module, scaling, size = experiment.program.network, experiment.pipeline.scaling, experiment.config.train.batch_size
+
+    @jax.jit
+    def see(images: jax.Array) -> jax.Array:
+        state: Any
+        _, state = module.apply(
+            network,
+            images,
+            dropout=False,
+            batch_statistics=False,
+            capture_intermediates=lambda part, _: isinstance(part, Conv),
+            mutable=["intermediates"],
+        )
+        blocks = [state["intermediates"][f"Conv_{n}"]["__call__"][0] for n in range(len(module.config.widths))]
+        means = [ops.leave(jax.nn.relu(each)).mean((1, 2)) for each in blocks[-BLOCKS:]]
+        return jax.numpy.concatenate(means, -1).astype(np.float32)
+
+    # The last batch is filled up, so that one program serves all.
+    batches = np.resize(frames, -(-len(frames) // size) * size).reshape(-1, size)
+    pixels = (experiment.pipeline.images.read(batch).astype(np.float32) for batch in batches)
+    return np.concatenate([np.asarray(see((each - scaling.shift) / scaling.scale)) for each in pixels])[: len(frames)]
