@@ -51,7 +51,7 @@ def _step(size: int) -> Measure:
             "flax": [Contender("plain Flax", "flax", "train_step", arguments)],
         },
         wanted={"keras_tensorflow": 1.0, "pytorch": 1.2, "flax": 6.0},
-        rounds=15 if size == 64 else 7,
+        rounds=11 if size == 64 else 5,
     )
 
 
@@ -64,7 +64,7 @@ def _limit(size: int) -> Measure:
         ours=Contender("dogjax", "dogjax", "train_step", arguments),
         peers={"matrix_product": [Contender(name, "limit", name, arguments) for name in ("jax", "pytorch", "numpy")]},
         wanted={},
-        rounds=7,
+        rounds=5,
     )
 
 
@@ -76,7 +76,7 @@ def _replicas(count: int) -> Measure:
         ours=Contender(f"{count} replicas", "dogjax", "replicas", {"size": 64, "count": count}),
         peers={"compute": [Contender("one run", "dogjax", "train_step", {"size": 64})]},
         wanted={"compute": 1.0},
-        rounds=15,
+        rounds=9,
     )
 
 

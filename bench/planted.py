@@ -1,7 +1,7 @@
 """Does a diagnosis name what is wrong? Runs in which one thing alone was made wrong, and runs in which nothing was.
 
 `python -m bench.planted [SEEDS]` trains and diagnoses a run for every plant and seed, prints a row each, and writes
-`docs/planted.md`. The thresholds of `dogjax/diagnose/causes.py` were set on seeds 0 to 9; the bench takes others.
+`docs/planted.md`. The thresholds of `dogjax/diagnose/causes.py` were set on seeds 0 to 4; the bench takes others.
 """
 
 import contextlib
