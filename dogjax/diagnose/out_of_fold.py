@@ -50,7 +50,7 @@ def predict_out_of_fold(experiment: Experiment, network: Variables) -> OutOfFold
     """Predictions of the left-out classifiers on what `network`, one of the run's own, sees of each frame."""
     table = experiment.table
     frames = np.arange(len(table))[:: max(1, -(-len(table) // MOST_FRAMES))]
-    units = _units(table.take(frames))
+    units = label_units(table.take(frames))
     labels = table.label[frames]
     fewest = min(len(np.unique(units[labels == label])) for label in np.unique(labels))
     if fewest < FEWEST_UNITS:
@@ -69,8 +69,8 @@ def predict_out_of_fold(experiment: Experiment, network: Variables) -> OutOfFold
     return OutOfFold(frames, units, probabilities, None)
 
 
-def _units(frames: FrameTable) -> np.ndarray:
-    """The unit of each frame: a recording of two dogs is two."""
+def label_units(frames: FrameTable) -> np.ndarray:
+    """The number of each frame's unit: what is labelled as a whole. A recording of two dogs is two."""
     if "" in frames.recording:
         return np.arange(len(frames))
     pairs = np.stack([frames.recording, frames.label.astype(str)])

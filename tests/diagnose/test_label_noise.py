@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dogjax.diagnose.label_noise import find_label_errors
-from dogjax.diagnose.out_of_fold import OutOfFold, _units
+from dogjax.diagnose.out_of_fold import OutOfFold, label_units
 from tests.data.tables import make_table
 
 RECORDINGS, FRAMES = 9, 10
@@ -22,7 +22,7 @@ def table(labels, recordings):
 
 
 def errors_of(frames, probabilities):
-    return find_label_errors(frames, OutOfFold(np.arange(len(frames)), _units(frames), probabilities, None))
+    return find_label_errors(frames, OutOfFold(np.arange(len(frames)), label_units(frames), probabilities, None))
 
 
 def probabilities(called, sure):
