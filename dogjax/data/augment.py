@@ -14,6 +14,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from dogjax.config import AugmentConfig, Range
+from dogjax.data.host import compiled
 from dogjax.data.philox import uniform_rows
 
 # One uniform a column, drawn for every frame whether the option is on or not: switching one option on
@@ -110,14 +111,26 @@ def _apply(images: tf.Tensor, parameters: Parameters, config: AugmentConfig) -> 
     Keras flips after the channel shift; here flips come first, within the map, which changes nothing:
     the shift looks at a frame's smallest and largest value alone.
     """
-    pixels = tf.cast(images, tf.float32)
-    if _is_geometric(config):
-        # Interpolation rounds an even area of 255 up to 255.00003.
-        pixels = tf.minimum(_warp(pixels, _affine_maps(parameters, _side(images), config), config.fill), 255)
+    x, y = _positions(parameters, _side(images), config)
+    return _pixels(images, x, y, parameters.channel_shift_intensity, parameters.brightness, config)
+
+
+# Compiled for each batch size, and yet a frame's bits do not depend on its batch: a compiler may round a product and
+# its sum together or apart, and the only ones in here are those of `_between`, which it treats alike everywhere.
+@compiled
+def _pixels(
+    images: tf.Tensor,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    channel_shift_intensity: tf.Tensor,
+    brightness: tf.Tensor,
+    config: AugmentConfig,
+) -> tf.Tensor:
+    pixels = _warp(images, x, y, config.fill) if _is_geometric(config) else tf.cast(images, tf.float32)
     if config.channel_shift:
-        pixels = _shift_channels(pixels, parameters.channel_shift_intensity)
+        pixels = _shift_channels(pixels, channel_shift_intensity)
     if config.brightness is not None:
-        pixels = _brighten(pixels, parameters.brightness)
+        pixels = _brighten(pixels, brightness)
     return pixels
 
 
@@ -127,26 +140,32 @@ def _is_geometric(config: AugmentConfig) -> bool:
     return any(moves) or any(flips) or _zoom_range(config) != (1, 1)
 
 
-def _affine_maps(parameters: Parameters, side: int, config: AugmentConfig) -> tf.Tensor:
-    """Rows `[a, b, c, d, e, f, 0, 0]`: the output's pixel (x, y) is the input's (ax + by + c, dx + ey + f).
+def _positions(parameters: Parameters, side: int, config: AugmentConfig) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where each output pixel is read in the frame: x `[batch, 1 or side, side]`, y `[batch, side, 1 or side]`.
 
-    Keras's rotation . shift . shear . zoom, multiplied out, about the centre of the frame. Flipping the
-    result reverses the axes that the map reads.
+    One row, or one column, where all of them are the same. The output's pixel (x, y) is the frame's
+    (ax + by + c, dx + ey + f): Keras's rotation . shift . shear . zoom, multiplied out, about the centre of the
+    frame. Flipping the result reverses the axes that the map reads.
     """
-    if config.rotation or config.shear:
-        cos, sin, cos_sheared, sin_sheared = _cosines_and_sines(parameters.theta, parameters.shear)
-    else:
-        cos = cos_sheared = tf.ones_like(parameters.theta)
-        sin = sin_sheared = tf.zeros_like(parameters.theta)
     x_zoom = tf.where(parameters.flip_horizontal, -parameters.zx, parameters.zx)
     y_zoom = tf.where(parameters.flip_vertical, -parameters.zy, parameters.zy)
+    centre = side / 2 - 0.5
+    columns = tf.range(side, dtype=tf.float32)
+    rows = columns[:, tf.newaxis]
+    if not (config.rotation or config.shear):
+        c = parameters.tx + (centre - x_zoom * centre)
+        f = parameters.ty + (centre - y_zoom * centre)
+        return _each(x_zoom) * columns + _each(c), _each(y_zoom) * rows + _each(f)
+    cos, sin, cos_sheared, sin_sheared = _cosines_and_sines(parameters.theta, parameters.shear)
     a, b = cos * x_zoom, -sin_sheared * y_zoom
     d, e = sin * x_zoom, cos_sheared * y_zoom
-    centre = side / 2 - 0.5
     c = cos * parameters.tx - sin * parameters.ty + (centre - (a + b) * centre)
     f = sin * parameters.tx + cos * parameters.ty + (centre - (d + e) * centre)
-    zero = tf.zeros_like(a)
-    return tf.stack([a, b, c, d, e, f, zero, zero], axis=1)
+    return _each(a) * columns + _each(b) * rows + _each(c), _each(d) * columns + _each(e) * rows + _each(f)
+
+
+def _each(values: tf.Tensor) -> tf.Tensor:
+    return values[:, tf.newaxis, tf.newaxis]
 
 
 def _cosines_and_sines(theta: tf.Tensor, shear: tf.Tensor) -> list[tf.Tensor]:
@@ -161,55 +180,54 @@ def _cosines_and_sines(theta: tf.Tensor, shear: tf.Tensor) -> list[tf.Tensor]:
     return tf.unstack(rows, axis=1)
 
 
-def _warp(pixels: tf.Tensor, maps: tf.Tensor, fill: str) -> tf.Tensor:
-    """Resamples bilinearly, with the borders of `scipy.ndimage.affine_transform`, which Keras calls."""
-    side = _side(pixels)
-    if fill == "wrap":
-        return _warp_wrapped(pixels, *_positions(maps, side))
-    warped = tf.raw_ops.ImageProjectiveTransformV3(
-        images=pixels,
-        transforms=maps,
-        output_shape=[side, side],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="REFLECT" if fill == "reflect" else "NEAREST",
-    )
+def _warp(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor, fill: str) -> tf.Tensor:
+    """Bilinear samples at `_positions`, with the borders of `scipy.ndimage.affine_transform`, which Keras calls."""
+    side = _side(images)
+    left, right_share = _neighbours(_BORDERS[fill](x, side), side)
+    top, low_share = _neighbours(_BORDERS[fill](y, side), side)
+    flat, corner = tf.reshape(images, [-1, side * side, 3]), top * side + left
+
+    def corners(offset: int) -> tf.Tensor:
+        return tf.cast(tf.gather(flat, corner + offset, batch_dims=1), tf.float32)
+
+    upper = _between(corners(0), corners(1), right_share)
+    lower = _between(corners(side), corners(side + 1), right_share)
+    pixels = _between(upper, lower, low_share)
     if fill == "constant":
-        # SciPy's constant is black as soon as the position is outside; TensorFlow's fades over one pixel.
-        inside = [(position >= 0) & (position <= side - 1) for position in _positions(maps, side)]
-        warped = tf.where(tf.expand_dims(inside[0] & inside[1], -1), warped, 0.0)
-    return warped
+        inside = (x >= 0) & (x <= side - 1) & (y >= 0) & (y <= side - 1)
+        pixels = tf.where(inside[..., tf.newaxis], pixels, 0.0)
+    return pixels
 
 
-def _positions(maps: tf.Tensor, side: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where each output pixel is read: x and y, `[batch, side, side]` each."""
-    a, b, c, d, e, f = (each[:, tf.newaxis, tf.newaxis] for each in tf.unstack(maps, axis=1)[:6])
-    x = tf.range(side, dtype=tf.float32)
-    y = x[:, tf.newaxis]
-    return a * x + b * y + c, d * x + e * y + f
+def _neighbours(position: tf.Tensor, side: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The pixel before a position in the frame, and the share of the one after it with an axis for the channels."""
+    before = tf.minimum(tf.floor(position), side - 2)
+    return tf.cast(before, tf.int32), (position - before)[..., tf.newaxis]
 
 
-def _warp_wrapped(pixels: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Bilinear samples at x, y of frames repeated with period side - 1, as SciPy does; TensorFlow's period is side."""
-    side = _side(pixels)
-    x, y = _wrap(x, side - 1), _wrap(y, side - 1)
-    left, top = tf.minimum(tf.floor(x), side - 2), tf.minimum(tf.floor(y), side - 2)
-    right_share, low_share = tf.expand_dims(x - left, -1), tf.expand_dims(y - top, -1)
-    flat = tf.reshape(pixels, [-1, side * side, 3])
-    corner = tf.cast(top, tf.int32) * side + tf.cast(left, tf.int32)
-
-    def row(offset: int) -> tf.Tensor:
-        left, right = (tf.gather(flat, corner + offset + column, batch_dims=1) for column in (0, 1))
-        return left + (right - left) * right_share
-
-    upper, lower = row(0), row(side)
-    return upper + (lower - upper) * low_share
+def _between(a: tf.Tensor, b: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    return a + (b - a) * share  # never beyond a or b
 
 
-def _wrap(position: tf.Tensor, period: int) -> tf.Tensor:
+def _nearest(position: tf.Tensor, side: int) -> tf.Tensor:
+    return tf.clip_by_value(position, 0, side - 1)
+
+
+def _reflect(position: tf.Tensor, side: int) -> tf.Tensor:
+    """Mirrors at the outer edges of the outer pixels, each of which is even to its edge."""
+    folded = side - 0.5 - tf.abs(side - tf.math.floormod(position + 0.5, 2 * side))
+    return _nearest(tf.where((position < 0) | (position > side - 1), folded, position), side)
+
+
+def _wrap(position: tf.Tensor, side: int) -> tf.Tensor:
+    """Repeats with period side - 1, as SciPy does."""
+    period = side - 1
     below = period - tf.math.floormod(-position, period)  # a multiple of the period reads the last pixel here
     above = tf.math.floormod(position, period)  # and the first one here
     return tf.where(position < 0, below, tf.where(position > period, above, position))
+
+
+_BORDERS = {"nearest": _nearest, "constant": _nearest, "reflect": _reflect, "wrap": _wrap}
 
 
 def _shift_channels(pixels: tf.Tensor, intensity: tf.Tensor) -> tf.Tensor:

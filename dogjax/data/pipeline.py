@@ -22,10 +22,6 @@ from dogjax.data.splits import Split
 from dogjax.errors import UserError
 from dogjax.prng import Streams
 
-# The host's TensorFlow must leave every accelerator's memory to JAX.
-tf.config.set_visible_devices([], "GPU")
-tf.config.set_visible_devices([], "TPU")
-
 Batch = dict[str, np.ndarray]
 # A function of an element of a dataset, in a TensorFlow graph.
 Load = Callable[..., dict[str, tf.Tensor]]
@@ -124,14 +120,14 @@ class Pipeline:
             images = self.images.gather(chosen)
             if self.config.augment.validation:
                 images = augment_batch(images, chosen, self.config.augment, _fold_in(augment, epoch))
-            return self._batch(tf.cast(images, tf.float32), chosen) | {"mask": kept}
+            return self._batch(images, chosen) | {"mask": kept}
 
         return tf.function(load, autograph=False)
 
     @functools.cached_property
     def _load_clean(self) -> Load:
         def load(chosen: tf.Tensor) -> dict[str, tf.Tensor]:
-            return self._batch(tf.cast(self.images.gather(chosen), tf.float32), chosen)
+            return self._batch(self.images.gather(chosen), chosen)
 
         return tf.function(load, autograph=False)
 

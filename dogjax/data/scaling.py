@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from dogjax.data.frames import Images
+from dogjax.data.host import compiled
 
 CHUNK = 1024
 
@@ -17,8 +18,13 @@ class Scaling(NamedTuple):
     scale: np.ndarray
 
     def apply(self, images: tf.Tensor) -> tf.Tensor:
-        """float32 `[..., 3]` to float32 `[..., 3]`."""
-        return (images - self.shift) / self.scale
+        """Pixels of any type, `[..., 3]`, to float32 `[..., 3]`."""
+        return _scaled(images, self.shift, self.scale)
+
+
+@compiled
+def _scaled(images: tf.Tensor, shift: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    return (tf.cast(images, tf.float32) - shift) / scale
 
 
 def measure_scaling(images: Images, train: np.ndarray, scale: str) -> Scaling:

@@ -236,9 +236,12 @@ class TestKerasDistribution:
 
 
 class TestPurity:
+    @pytest.mark.parametrize("turned", [True, False])
     @pytest.mark.parametrize("fill", FILLS)
-    def test_a_frame_is_the_same_to_the_bit_whatever_its_batch_place_and_batch_size(self, fill):
+    def test_a_frame_is_the_same_to_the_bit_whatever_its_batch_place_and_batch_size(self, fill, turned):
         config = dataclasses.replace(EVERYTHING, fill=fill)
+        if not turned:
+            config = dataclasses.replace(config, rotation=0.0, shear=0.0)
         count = 40
         images = noise(count, 16)
         orders = {size: np.random.default_rng(size).permutation(count) for size in (1, 7, 40)}
@@ -290,10 +293,12 @@ class TestPurity:
 
 class TestWork:
     def operations(self, config):
-        """Names of the operations in the graph of one batch."""
+        """Names of the operations of one batch, those of the compiled part too."""
         images, frames = tf.TensorSpec([None, 16, 16, 3], tf.uint8), tf.TensorSpec([None], tf.int64)
         function = tf.function(lambda x, i: augment.augment_batch(x, i, config, SEED))
-        return [operation.type for operation in function.get_concrete_function(images, frames).graph.get_operations()]
+        graph = function.get_concrete_function(images, frames).graph.as_graph_def()
+        nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
+        return [node.op for node in nodes]
 
     def test_no_option_leaves_the_pixels_as_they_are(self):
         images = noise(3, 16)
@@ -301,9 +306,16 @@ class TestWork:
         assert result.dtype == np.float32
         np.testing.assert_array_equal(result, images.astype(np.float32))
 
-    def test_all_geometric_options_make_one_transform(self):
-        assert self.operations(EVERYTHING).count("ImageProjectiveTransformV3") == 1
+    @pytest.mark.parametrize("fill", FILLS)
+    def test_all_geometric_options_read_each_pixel_s_four_neighbours_once(self, fill):
+        assert self.operations(dataclasses.replace(EVERYTHING, fill=fill)).count("GatherV2") == 4
 
     @pytest.mark.parametrize("config", [AugmentConfig(), with_only("brightness"), with_only("channel_shift")])
-    def test_options_that_move_no_pixel_make_no_transform(self, config):
-        assert "ImageProjectiveTransformV3" not in self.operations(config)
+    def test_options_that_move_no_pixel_read_none_anew(self, config):
+        assert "GatherV2" not in self.operations(config)
+
+    def test_frames_that_are_not_turned_are_read_a_row_at_a_time(self):
+        straight = dataclasses.replace(EVERYTHING, rotation=0.0, shear=0.0)
+        for config, rows in ((straight, 1), (EVERYTHING, 16)):
+            x, y = augment._positions(our_parameters(config, 5, 16), 16, config)
+            assert x.shape == (5, rows, 16) and y.shape == (5, 16, rows)
