@@ -75,8 +75,11 @@ def _evaluate(workdir: "Workdir") -> None:
 def _diagnose(workdir: "Workdir") -> None:
     from dogjax.diagnose.diagnose import diagnose_workdir
     from dogjax.report.page import write_page
+    from dogjax.study.cartography import map_frames
+    from dogjax.study.study import is_study
 
-    diagnose_workdir(workdir, None if CONFIG.value is None else _config())
+    explain = map_frames if is_study(workdir) else diagnose_workdir
+    explain(workdir, None if CONFIG.value is None else _config())
     write_page(workdir.path)
 
 

@@ -23,7 +23,7 @@ from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
 
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "planted.md"
-FIRST_SEED, SEEDS = 300, 2
+FIRST_SEED, SEEDS = 400, 2
 HEAD = """# Planted causes
 
 `make bench-diagnosis` writes this page. Each run has one thing wrong and nothing else, or nothing wrong at all; its

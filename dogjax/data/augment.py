@@ -195,7 +195,7 @@ def _warp(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor, fill: str) -> tf.Tensor
     pixels = _between(upper, lower, low_share)
     if fill == "constant":
         inside = (x >= 0) & (x <= side - 1) & (y >= 0) & (y <= side - 1)
-        pixels = tf.where(inside[..., tf.newaxis], pixels, 0.0)
+        pixels = tf.where(tf.expand_dims(inside, -1), pixels, 0.0)
     return pixels
 
 

@@ -19,7 +19,7 @@ class Scaling(NamedTuple):
 
     def apply(self, images: tf.Tensor) -> tf.Tensor:
         """Pixels of any type, `[..., 3]`, to float32 `[..., 3]`."""
-        return _scaled(images, self.shift, self.scale)
+        return _scaled(images, tf.constant(self.shift), tf.constant(self.scale))
 
 
 @compiled

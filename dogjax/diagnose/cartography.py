@@ -1,7 +1,7 @@
-"""Dataset cartography: how certain a network was of each validation frame's dog, epoch after epoch.
+"""Dataset cartography: how certain networks were of each frame's dog, epoch after epoch or seed after seed.
 
-Source: Swayamdipta et al. 2020, "Dataset cartography", arXiv 2009.10795, section 2; there of training examples, here of
-frames that were not trained on.
+Source: Swayamdipta et al. 2020, "Dataset cartography", arXiv 2009.10795, section 2; there of training examples over
+epochs, here of frames that were not trained on.
 """
 
 import dataclasses
@@ -15,12 +15,12 @@ from dogjax.eval.predictions import read_predictions
 
 @dataclasses.dataclass(frozen=True)
 class Dynamics:
-    """What all epochs said of each validation frame.
+    """What all networks said of each frame.
 
     Attributes:
-      confidence: float `[frames]`, mean over epochs of the probability of the frame's own dog.
-      variability: float `[frames]`, its standard deviation over epochs.
-      correctness: float `[frames]`, the share of epochs that named the dog.
+      confidence: float `[frames]`, mean over networks of the probability of the frame's own dog.
+      variability: float `[frames]`, its standard deviation over networks.
+      correctness: float `[frames]`, the share of networks that named the dog.
       called: int `[frames]`, the dog that was named most often.
     """
 
@@ -30,18 +30,64 @@ class Dynamics:
     called: np.ndarray
 
 
+class Tally:
+    """Adds up what networks say of frames, a network at a time; not each needs to have seen every frame.
+
+    Args:
+      labels: int `[frames]`.
+      classes: number of dogs.
+    """
+
+    def __init__(self, labels: np.ndarray, classes: int) -> None:
+        self._labels = labels
+        self._networks = np.zeros(len(labels), np.int64)
+        self._confidence, self._squares = np.zeros(len(labels)), np.zeros(len(labels))
+        self._votes = np.zeros((len(labels), classes), np.int64)
+        self._probabilities = np.zeros((len(labels), classes))
+
+    def add(self, frames: np.ndarray, logits: np.ndarray) -> None:
+        """Adds one network's float `[n, classes]` of `frames`, int `[n]`, each once."""
+        probabilities = softmax(logits.astype(np.float64), axis=1)
+        own = probabilities[np.arange(len(frames)), self._labels[frames]]
+        self._networks[frames] += 1
+        # Welford 1962: squares of differences, where those of the values would cancel.
+        before = own - self._confidence[frames]
+        self._confidence[frames] += before / self._networks[frames]
+        self._squares[frames] += before * (own - self._confidence[frames])
+        self._votes[frames, probabilities.argmax(axis=1)] += 1
+        self._probabilities[frames] += probabilities
+
+    @property
+    def frames(self) -> np.ndarray:
+        """The frames that any network saw, ascending."""
+        return np.flatnonzero(self._networks)
+
+    @property
+    def networks(self) -> np.ndarray:
+        """How many networks saw each of `frames`."""
+        return self._networks[self.frames]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Float `[frames, classes]`, the mean over networks."""
+        return self._probabilities[self.frames] / self.networks[:, np.newaxis]
+
+    def dynamics(self) -> Dynamics:
+        """Those of `frames`."""
+        frames, networks = self.frames, self.networks
+        votes = self._votes[frames]
+        return Dynamics(
+            confidence=self._confidence[frames],
+            variability=np.sqrt(self._squares[frames] / networks),
+            correctness=votes[np.arange(len(frames)), self._labels[frames]] / networks,
+            called=votes.argmax(axis=1),
+        )
+
+
 def training_dynamics(workdir: pathlib.Path, epochs: int) -> Dynamics:
-    """The dynamics over all `epochs` of the run in `workdir`, from its predictions."""
-    labels = read_predictions(workdir, epochs).label
-    rows, own, votes = np.arange(len(labels)), [], []
+    """The dynamics of the validation frames over all `epochs` of the run in `workdir`, from its predictions."""
+    last = read_predictions(workdir, epochs)
+    tally, every = Tally(last.label, last.logits.shape[1]), np.arange(len(last.label))
     for epoch in range(1, epochs + 1):
-        probabilities = softmax(read_predictions(workdir, epoch).logits.astype(np.float64), axis=1)
-        own.append(probabilities[rows, labels])
-        votes.append(np.eye(probabilities.shape[1])[probabilities.argmax(axis=1)])
-    counts = np.sum(votes, axis=0)
-    return Dynamics(
-        confidence=np.mean(own, axis=0),
-        variability=np.std(own, axis=0),
-        correctness=counts[rows, labels] / epochs,
-        called=counts.argmax(axis=1),
-    )
+        tally.add(every, read_predictions(workdir, epoch).logits)
+    return tally.dynamics()

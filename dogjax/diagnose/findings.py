@@ -18,6 +18,7 @@ class Findings:
       drops: how much lower the mean loss is with each switch alone, each `share` and `interval`.
       frames: what single frames and pairs of dogs carry.
       audit: of the split.
+      honest_split: fields of the configuration that would give a split that does not leak; null: none is known.
       background: of the probe that sees the border alone.
       without_middle: of the network on frames whose middle is hidden.
       label_errors: probable ones among all frames.
@@ -36,6 +37,7 @@ class Findings:
     drops: dict[str, Any]
     frames: dict[str, Any]
     audit: dict[str, Any]
+    honest_split: dict[str, Any] | None
     background: dict[str, Any]
     without_middle: dict[str, Any]
     label_errors: dict[str, Any]

@@ -49,32 +49,71 @@ def choose_sheets(
     Args:
       table: all frames.
       split: of them; dynamics are of the validation frames.
-      dynamics: of the validation frames.
+      dynamics: of the validation frames over epochs.
       errors: probable label errors, as `find_label_errors` describes them.
       pair: the two dogs that are confused most.
     """
-    chooser = _Chooser(table, split, dynamics)
+    chooser = _Chooser(table, split.validation, dynamics, "epoch")
     sheets = [
         chooser.label_errors(errors),
         *chooser.regions(),
         chooser.confusion(pair),
-        chooser.near_duplicates(),
+        chooser.near_duplicates(split.train),
     ]
     return [sheet for sheet in sheets if sheet.rows]
 
 
+def choose_sheets_of_study(
+    table: FrameTable, frames: np.ndarray, dynamics: Dynamics, errors: list[dict[str, Any]]
+) -> list[Sheet]:
+    """The sheets of several runs that have any frame.
+
+    Args:
+      table: all frames.
+      frames: those that any run validated on; dynamics are of these, over runs.
+      dynamics: of `frames`.
+      errors: probable label errors, as `find_label_errors` describes them.
+    """
+    chooser = _Chooser(table, frames, dynamics, "run")
+    sheets = [
+        chooser.label_errors(errors),
+        *chooser.regions(),
+        chooser.confusion(_confused_most(table, frames, dynamics)),
+    ]
+    return [sheet for sheet in sheets if sheet.rows]
+
+
+def _confused_most(table: FrameTable, frames: np.ndarray, dynamics: Dynamics) -> list[str]:
+    """The two dogs most of whose frames are mostly called the other's."""
+    counts = np.zeros((len(table.label_names),) * 2, np.int64)
+    np.add.at(counts, (table.label[frames], dynamics.called), 1)
+    counts = np.triu(counts + counts.T, 1)
+    return [table.label_names[each] for each in np.unravel_index(counts.argmax(), counts.shape)]
+
+
 class _Chooser:
-    def __init__(self, table: FrameTable, split: Split, dynamics: Dynamics) -> None:
-        self._table, self._split, self._dynamics = table, split, dynamics
-        self._frames = table.take(split.validation)
+    """Args:
+    table: all frames.
+    frames: numbers of those that the dynamics are of.
+    dynamics: of them.
+    over: what the dynamics are over, `epoch` or `run`.
+    """
+
+    def __init__(self, table: FrameTable, frames: np.ndarray, dynamics: Dynamics, over: str) -> None:
+        self._table, self._numbers, self._dynamics, self._over = table, frames, dynamics, over
+        self._frames = table.take(frames)
 
     def regions(self) -> Iterator[Sheet]:
         """The three regions of the map, a row a dog."""
         confidence, variability = self._dynamics.confidence, self._dynamics.variability
-        every = "over all epochs; these frames were not trained on"
+        every = f"over all {self._over}s; these frames were not trained on"
         for title, caption, order in (
             ("Hardest frames", f"The lowest mean probability of the right dog {every}.", confidence),
-            ("Most ambiguous frames", "The probability of the right dog moves most from epoch to epoch.", -variability),
+            (
+                "Most ambiguous frames",
+                f"The probability of the right dog moves most from {self._over} to {self._over}.",
+                -variability,
+            ),
             ("Easiest frames", f"The highest mean probability of the right dog {every}.", -confidence),
         ):
             names = self._frames.label_names
@@ -104,35 +143,35 @@ class _Chooser:
         caption = "Called another dog with confidence, by classifiers that did not see them and are right elsewhere."
         return Sheet("Probable label errors", caption, rows)
 
-    def near_duplicates(self) -> Sheet:
+    def near_duplicates(self, train: np.ndarray) -> Sheet:
         """Validation frames beside the nearest training frame of the same recording."""
         rows = []
-        for seconds, frame, twin in self._nearest_pairs():
+        for seconds, frame, twin in self._nearest_pairs(train):
             texts = [self._place(frame), f"trained on, {seconds:.3g} s away"]
             rows.append(Row(self._table.label_names[self._table.label[frame]], [frame, twin], texts))
         caption = "A validation frame, and the training frame of the same recording that is nearest in time."
         return Sheet("Nearest to training", caption, rows)
 
-    def _nearest_pairs(self) -> list[tuple[float, int, int]]:
+    def _nearest_pairs(self, train: np.ndarray) -> list[tuple[float, int, int]]:
         """Seconds, validation frame and training frame; at most one pair a recording."""
         pairs = []
         for recording in np.unique(self._frames.recording[self._frames.recording != ""]):
-            inside = self._split.validation[self._frames.recording == recording]
-            train = self._split.train[self._table.recording[self._split.train] == recording]
-            if len(train):
-                apart = np.abs(self._table.time[inside][:, np.newaxis] - self._table.time[train])
+            inside = self._numbers[self._frames.recording == recording]
+            beside = train[self._table.recording[train] == recording]
+            if len(beside):
+                apart = np.abs(self._table.time[inside][:, np.newaxis] - self._table.time[beside])
                 i, j = np.unravel_index(apart.argmin(), apart.shape)
-                pairs.append((float(apart[i, j]), int(inside[i]), int(train[j])))
+                pairs.append((float(apart[i, j]), int(inside[i]), int(beside[j])))
         return sorted(pairs)[:MOST_PAIRS]
 
     def _row(self, title: str, chosen: np.ndarray, order: np.ndarray) -> Row:
-        """The chosen validation frames with the lowest `order`, those of one recording apart in time."""
+        """The chosen frames with the lowest `order`, those of one recording apart in time."""
         candidates = np.flatnonzero(chosen)
         kept: list[int] = []
         for frame in candidates[np.argsort(order[candidates], kind="stable")]:
             if len(kept) < FRAMES_A_ROW and not any(self._are_alike(frame, each) for each in kept):
                 kept.append(int(frame))
-        return Row(title, [int(self._split.validation[each]) for each in kept], [self._text(each) for each in kept])
+        return Row(title, [int(self._numbers[each]) for each in kept], [self._text(each) for each in kept])
 
     def _are_alike(self, a: int, b: int) -> bool:
         frames = self._frames
@@ -143,7 +182,7 @@ class _Chooser:
         dynamics = self._dynamics
         called = self._frames.label_names[dynamics.called[frame]]
         return (
-            f"{self._place(self._split.validation[frame])}: p {dynamics.confidence[frame]:.2f} "
+            f"{self._place(self._numbers[frame])}: p {dynamics.confidence[frame]:.2f} "
             f"± {dynamics.variability[frame]:.2f}, mostly called {called}"
         )
 

@@ -9,6 +9,7 @@ from dogjax.data.scaling import measure_scaling
 from dogjax.diagnose.cartography import Dynamics, training_dynamics
 from dogjax.diagnose.counterfactual import Counterfactuals
 from dogjax.diagnose.findings import Findings
+from dogjax.diagnose.honest_split import find_honest_split, leaky_share
 from dogjax.diagnose.label_noise import find_label_errors
 from dogjax.diagnose.levels import drops_with_intervals
 from dogjax.diagnose.out_of_fold import predict_out_of_fold
@@ -46,13 +47,17 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
     early = _network(experiment, workdir, _early_epoch(workdir, len(metrics)))
     early = experiment.precise(early) if experiment.config.model.norm == "batch" else early
     dynamics = training_dynamics(workdir.path, len(metrics))
+    audit = audit_split(experiment.table, experiment.split, experiment.config.split)
     return Findings(
         config=experiment.config,
         symptom=_symptom([metrics[epoch - 1] for epoch in found.epochs], found),
         shares=shares_with_intervals(found, groups, draws("split", 4)),
         drops=drops_with_intervals(found, groups, draws("split", 5)),
         frames=_frames(experiment, found),
-        audit=audit_split(experiment.table, experiment.split, experiment.config.split),
+        audit=audit,
+        honest_split=find_honest_split(experiment.table, experiment.config, experiment.streams)
+        if leaky_share(audit)
+        else None,
         background=probe_background(experiment.table, experiment.pipeline.images),
         without_middle=probe_without_middle(experiment, precise, groups, draws("split", 6)),
         label_errors=find_label_errors(experiment.table, predict_out_of_fold(experiment, early)),

@@ -16,7 +16,7 @@ from dogjax.report.run_figures import (
     quality_picture,
     shares_picture,
 )
-from dogjax.report.study_figures import study_pictures
+from dogjax.report.study_figures import map_picture, study_pictures
 from dogjax.report.summary import summarise_workdir
 from dogjax.study.analysis import by_arm
 from dogjax.study.outcome import read_outcomes
@@ -44,7 +44,11 @@ def _study_page(workdir: pathlib.Path) -> str:
     config = Workdir(workdir).saved_config()
     study = read_json(workdir / "study.json")
     arms = by_arm(read_outcomes(workdir, plan_runs(config))[0])
-    return _render("study.html", study=study, name=workdir.name, pictures=study_pictures(study, arms))
+    pictures, cartography = study_pictures(study, arms), _read_if_there(workdir / "cartography.json")
+    if cartography:
+        pictures.append(map_picture(cartography["frames"]))
+    gallery = _gallery(workdir, cartography["gallery"]) if cartography else []
+    return _render("study.html", study=study, name=workdir.name, pictures=pictures, gallery=gallery)
 
 
 def _run_page(workdir: pathlib.Path) -> str:
@@ -74,7 +78,7 @@ def _run_page(workdir: pathlib.Path) -> str:
 
 
 def _gallery(workdir: pathlib.Path, sheets: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The sheets of a diagnosis with each frame as `uri` and `text`; a picture that was removed is left out."""
+    """The sheets with each frame as `uri` and `text`; a picture that was removed is left out."""
     rows = [row for sheet in sheets for row in sheet["rows"]]
     for row in rows:
         pairs = zip(row["pictures"], row["texts"])

@@ -1,5 +1,6 @@
 """The pictures of a study."""
 
+import itertools
 import math
 from typing import Any
 
@@ -237,3 +238,27 @@ def sobol_picture(shares: dict[str, Any]) -> Picture:
         axes.legend(frameon=False)
 
     return draw("Shares of the streams", "Lines are 95 % intervals.", 0.8 + 0.4 * max(len(streams), 3), paint)
+
+
+def map_picture(frames: dict[str, Any]) -> Picture:
+    """Dataset cartography: a dot a frame, and a colour and shape a dog.
+
+    Args:
+      frames: those of `cartography.json`, a list a column.
+    """
+    labels = np.array(frames["label"])
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        for name, color, marker in zip(np.unique(labels), itertools.cycle(COLORS[1:]), itertools.cycle(MARKERS)):
+            own = labels == name
+            x, y = (np.array(frames[column])[own] for column in ("variability", "confidence"))
+            axes.scatter(x, y, s=7, color=color, marker=marker, alpha=0.4, linewidths=0, label=name, rasterized=True)
+        axes.set_xlabel("its standard deviation over runs")
+        axes.set_ylabel("probability of the right dog")
+        axes.set_ylim(0, 1)
+        axes.set_xlim(left=0)
+        figure.legend(loc="outside upper left", frameon=False, ncols=3, markerscale=2)
+
+    caption = "Above left: easy for every run. Below left: hard for every run. To the right: the seed decides."
+    return draw("A map of the frames", caption, 3.2, paint)

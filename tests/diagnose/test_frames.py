@@ -6,7 +6,7 @@ from scipy.special import softmax
 
 from dogjax.data.splits import Split
 from dogjax.diagnose.batch_norm import distances
-from dogjax.diagnose.cartography import Dynamics, training_dynamics
+from dogjax.diagnose.cartography import Dynamics, Tally, training_dynamics
 from dogjax.diagnose.counterfactual import Counterfactuals
 from dogjax.diagnose.gallery import APART_SECONDS, choose_sheets
 from dogjax.diagnose.levels import drops_with_intervals
@@ -35,6 +35,20 @@ class TestDynamics:
         np.testing.assert_allclose(found.confidence, own.mean(axis=0))
         np.testing.assert_allclose(found.variability, own.std(axis=0))
         np.testing.assert_allclose(found.correctness, (logits.argmax(axis=2) == labels).mean(axis=0))
+
+    def test_a_frame_counts_the_networks_that_saw_it(self):
+        labels, logits = np.array([0, 1, 2, 1]), generator().normal(size=(3, 4, 3))
+        seen = [np.array([0, 3]), np.array([3, 1]), np.array([1])]
+        tally = Tally(labels, 3)
+        for each, frames in zip(logits, seen):
+            tally.add(frames, each[frames])
+        assert tally.frames.tolist() == [0, 1, 3] and tally.networks.tolist() == [1, 2, 2]
+        probabilities = softmax(logits, axis=2)
+        np.testing.assert_allclose(tally.probabilities[2], (probabilities[0, 3] + probabilities[1, 3]) / 2)
+        found = tally.dynamics()
+        own = probabilities[[1, 2], 1, 1]
+        assert found.confidence[1] == pytest.approx(own.mean()) and found.variability[1] == pytest.approx(own.std())
+        assert found.variability[0] == 0
 
 
 class TestGallery:

@@ -50,5 +50,5 @@ def rendered(
     complaints = [line for line in ended.stderr.splitlines() if any(each in line for each in COMPLAINTS)]
     asked = set(re.findall(r'"url":"([a-z]+://[^"]*)"', log.read_text()))
     # At every start the browser looks for its maker, whatever page it shows.
-    asked = {url for url in asked if not re.match(r"file://|https?://[a-z0-9.]*google\.com/", url)}
+    asked = {url for url in asked if not re.match(r"file://|https?://[a-z0-9.]*google(apis)?\.com/", url)}
     return ended.stdout, complaints, sorted(asked)

@@ -1,0 +1,95 @@
+"""The frames that are hard whatever the seed, and those that the seed decides: `cartography.json` of a study."""
+
+from typing import Any
+
+import numpy as np
+
+from dogjax.config import Config
+from dogjax.data.frames import FrameTable
+from dogjax.diagnose.cartography import Tally
+from dogjax.diagnose.gallery import choose_sheets_of_study
+from dogjax.diagnose.label_noise import find_label_errors
+from dogjax.diagnose.out_of_fold import OutOfFold, label_units
+from dogjax.diagnose.pictures import remove_other_pictures, write_pictures
+from dogjax.errors import UserError
+from dogjax.study.outcome import Outcome, read_outcomes
+from dogjax.study.plan import CONTROL, REFERENCE, PlannedRun, plan_runs
+from dogjax.train.experiment import load_material
+from dogjax.train.workdir import Workdir
+
+FEWEST_RUNS = 2
+# Strategies that leave whole recordings out, so that predictions say something of their labels.
+LEAVE_RECORDINGS_OUT = ("recording", "background")
+
+
+def map_frames(workdir: Workdir, config: Config | None) -> None:
+    """Looks at all frames over the runs of the study in `workdir`; writes `cartography.json` and `gallery/`.
+
+    Runs count that differ in their seeds, or in the fold, and in nothing else.
+
+    Args:
+      workdir: of the study.
+      config: the study's configuration, where its data lie elsewhere by now; null: as it was.
+
+    Raises:
+      UserError: fewer than two such runs have finished, or the data are not the same any more.
+    """
+    saved = workdir.saved_config()
+    if config is not None:
+        workdir.check_config(config)
+    config = config or saved
+    outcomes = [each for each in read_outcomes(workdir.path, _counted(config))[0] if each.finished]
+    if len(outcomes) < FEWEST_RUNS:
+        raise UserError(
+            f"--workdir={workdir.path}: {len(outcomes)} runs of the experiment as it is have finished, and a map of "
+            f"the frames takes {FEWEST_RUNS}; go on with --mode=study first"
+        )
+    material = load_material(config.data)
+    tally = _tally(material.table, outcomes, config.train.epochs, workdir)
+    dynamics, errors = tally.dynamics(), _label_errors(material.table, tally, config)
+    sheets = choose_sheets_of_study(material.table, tally.frames, dynamics, errors["errors"])
+    gallery = write_pictures(workdir.path, sheets, material.images)
+    frames = material.table.take(tally.frames)
+    columns = {
+        "frame_id": frames.frame_id,
+        "label": np.array(frames.label_names)[frames.label],
+        "runs": tally.networks,
+        "confidence": dynamics.confidence,
+        "variability": dynamics.variability,
+        "correctness": dynamics.correctness,
+        "called": np.array(frames.label_names)[dynamics.called],
+    }
+    found = {name: values.tolist() for name, values in columns.items()}
+    found = {"runs": len(outcomes), "frames": found, "label_errors": errors, "gallery": gallery}
+    workdir.write("cartography.json", found)
+    remove_other_pictures(workdir.path, gallery)
+
+
+def _counted(config: Config) -> list[PlannedRun]:
+    """The runs of the experiment as it is. The control's are one run, and other arms have it."""
+    if config.study.kind == "arms":
+        return [run for run in plan_runs(config) if run.arm == REFERENCE]
+    return [run for run in plan_runs(config) if run.arm != CONTROL]
+
+
+def _tally(table: FrameTable, outcomes: list[Outcome], epoch: int, workdir: Workdir) -> Tally:
+    tally = Tally(table.label, len(table.label_names))
+    numbers = {str(name): number for number, name in enumerate(table.frame_id)}
+    for outcome in outcomes:
+        found = outcome.predictions(epoch)
+        try:
+            frames = np.array([numbers[str(name)] for name in found.frame_id])
+        except KeyError as error:
+            raise UserError(
+                f"--workdir={workdir.path}: frame {error} is not among the data any more; put them back"
+            ) from error
+        tally.add(frames, found.logits)
+    return tally
+
+
+def _label_errors(table: FrameTable, tally: Tally, config: Config) -> dict[str, Any]:
+    units = label_units(table.take(tally.frames))
+    if config.split.strategy in LEAVE_RECORDINGS_OUT:
+        return find_label_errors(table, OutOfFold(tally.frames, units, tally.probabilities, None))
+    note = f"split.strategy={config.split.strategy}: the networks know each recording, and learn a wrong label by heart"
+    return find_label_errors(table, OutOfFold(tally.frames, units, None, note))
