@@ -16,6 +16,7 @@ import tensorflow as tf
 from dogjax.config import AugmentConfig, Range
 from dogjax.data.host import compiled
 from dogjax.data.philox import uniform_rows
+from dogjax.data.warp import warp
 
 # One uniform a column, drawn for every frame whether the option is on or not: switching one option on
 # leaves the draws of the others as they were. New columns go to the end, for the same reason.
@@ -116,7 +117,7 @@ def _apply(images: tf.Tensor, parameters: Parameters, config: AugmentConfig) -> 
 
 
 # Compiled for each batch size, and yet a frame's bits do not depend on its batch: a compiler may round a product and
-# its sum together or apart, and the only ones in here are those of `_between`, which it treats alike everywhere.
+# its sum together or apart, and the only ones in here are those of the interpolation, which it treats alike everywhere.
 @compiled
 def _pixels(
     images: tf.Tensor,
@@ -126,7 +127,7 @@ def _pixels(
     brightness: tf.Tensor,
     config: AugmentConfig,
 ) -> tf.Tensor:
-    pixels = _warp(images, x, y, config.fill) if _is_geometric(config) else tf.cast(images, tf.float32)
+    pixels = warp(images, x, y, config.fill) if _is_geometric(config) else tf.cast(images, tf.float32)
     if config.channel_shift:
         pixels = _shift_channels(pixels, channel_shift_intensity)
     if config.brightness is not None:
@@ -178,56 +179,6 @@ def _cosines_and_sines(theta: tf.Tensor, shear: tf.Tensor) -> list[tf.Tensor]:
         lambda two: tf.reshape(tf.stack([tf.cos(two), tf.sin(two)], 1), [4]), angles, fn_output_signature=row
     )
     return tf.unstack(rows, axis=1)
-
-
-def _warp(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor, fill: str) -> tf.Tensor:
-    """Bilinear samples at `_positions`, with the borders of `scipy.ndimage.affine_transform`, which Keras calls."""
-    side = _side(images)
-    left, right_share = _neighbours(_BORDERS[fill](x, side), side)
-    top, low_share = _neighbours(_BORDERS[fill](y, side), side)
-    flat, corner = tf.reshape(images, [-1, side * side, 3]), top * side + left
-
-    def corners(offset: int) -> tf.Tensor:
-        return tf.cast(tf.gather(flat, corner + offset, batch_dims=1), tf.float32)
-
-    upper = _between(corners(0), corners(1), right_share)
-    lower = _between(corners(side), corners(side + 1), right_share)
-    pixels = _between(upper, lower, low_share)
-    if fill == "constant":
-        inside = (x >= 0) & (x <= side - 1) & (y >= 0) & (y <= side - 1)
-        pixels = tf.where(tf.expand_dims(inside, -1), pixels, 0.0)
-    return pixels
-
-
-def _neighbours(position: tf.Tensor, side: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """The pixel before a position in the frame, and the share of the one after it with an axis for the channels."""
-    before = tf.minimum(tf.floor(position), side - 2)
-    return tf.cast(before, tf.int32), (position - before)[..., tf.newaxis]
-
-
-def _between(a: tf.Tensor, b: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    return a + (b - a) * share  # never beyond a or b
-
-
-def _nearest(position: tf.Tensor, side: int) -> tf.Tensor:
-    return tf.clip_by_value(position, 0, side - 1)
-
-
-def _reflect(position: tf.Tensor, side: int) -> tf.Tensor:
-    """Mirrors at the outer edges of the outer pixels, each of which is even to its edge."""
-    folded = side - 0.5 - tf.abs(side - tf.math.floormod(position + 0.5, 2 * side))
-    return _nearest(tf.where((position < 0) | (position > side - 1), folded, position), side)
-
-
-def _wrap(position: tf.Tensor, side: int) -> tf.Tensor:
-    """Repeats with period side - 1, as SciPy does."""
-    period = side - 1
-    below = period - tf.math.floormod(-position, period)  # a multiple of the period reads the last pixel here
-    above = tf.math.floormod(position, period)  # and the first one here
-    return tf.where(position < 0, below, tf.where(position > period, above, position))
-
-
-_BORDERS = {"nearest": _nearest, "constant": _nearest, "reflect": _reflect, "wrap": _wrap}
 
 
 def _shift_channels(pixels: tf.Tensor, intensity: tf.Tensor) -> tf.Tensor:

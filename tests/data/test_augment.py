@@ -151,6 +151,13 @@ class TestKerasImages:
         ours = our_images(images, as_ours(rows), config)
         np.testing.assert_array_equal(ours, keras_images(images, rows, config))
 
+    @pytest.mark.parametrize("fill", FILLS)
+    def test_no_pixel_is_brighter_than_white(self, fill):
+        images = np.where(noise(200, 16) > 127, 255, noise(200, 16, seed=1)).astype(np.uint8)
+        config = dataclasses.replace(EVERYTHING, brightness=None, channel_shift=0.0, fill=fill)
+        pixels = augmented(images, config)
+        assert pixels.min() >= 0 and pixels.max() == 255
+
     def test_even_white_frame_stays_white_under_every_geometric_option(self):
         white = np.full((200, 16, 16, 3), 255, np.uint8)
         config = dataclasses.replace(EVERYTHING, brightness=(1.0, 1.0))
