@@ -30,8 +30,10 @@ HEAD = """# Planted causes
 diagnosis should name that cause first, or nothing. Runs are small: 32 pixels, a frame every two seconds, the two
 look-alikes merged.
 
-Overconfidence and label noise were planted anew, more strongly, after an earlier round (10 of 16) had missed them each
-time: the figures of the two rounds are not of the same test.
+Every round takes seeds that no threshold was set on; this one takes 400 and 401. Three came before it: 13 of 16 on
+seeds 100 and 101, 10 of 16 on 200 and 201, after which overconfidence and label noise were planted anew, more strongly,
+so that these figures are not of the same test; and 14 of 16 on 300 and 301, where a learning rate too high was missed
+twice, after which the volatility below which a curve is calm was lowered from .15 to .1, on seeds 0 to 6.
 """
 
 
