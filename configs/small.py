@@ -13,6 +13,7 @@ def get_config():
     c.data.fps = 0.5
     c.data.image_size = 32
     c.split.fold = 1
+    c.train.epochs = 25
     c.train.checkpoint_every_epochs = 5
     c.train.keep = 1
     return c

@@ -47,5 +47,5 @@ def get_config():
     # 1350 = 21 x 64 + 6: the last batch's six frames would move the weights as far as sixty-four do.
     c.train.drop_remainder = True
     c.train.batch_size = 64
-    c.train.epochs = 25
+    c.train.epochs = 40
     return c

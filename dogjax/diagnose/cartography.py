@@ -43,7 +43,6 @@ class Tally:
         self._networks = np.zeros(len(labels), np.int64)
         self._confidence, self._squares = np.zeros(len(labels)), np.zeros(len(labels))
         self._votes = np.zeros((len(labels), classes), np.int64)
-        self._probabilities = np.zeros((len(labels), classes))
 
     def add(self, frames: np.ndarray, logits: np.ndarray) -> None:
         """Adds one network's float `[n, classes]` of `frames`, int `[n]`, each once."""
@@ -55,7 +54,6 @@ class Tally:
         self._confidence[frames] += before / self._networks[frames]
         self._squares[frames] += before * (own - self._confidence[frames])
         self._votes[frames, probabilities.argmax(axis=1)] += 1
-        self._probabilities[frames] += probabilities
 
     @property
     def frames(self) -> np.ndarray:
@@ -66,11 +64,6 @@ class Tally:
     def networks(self) -> np.ndarray:
         """How many networks saw each of `frames`."""
         return self._networks[self.frames]
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """Float `[frames, classes]`, the mean over networks."""
-        return self._probabilities[self.frames] / self.networks[:, np.newaxis]
 
     def dynamics(self) -> Dynamics:
         """Those of `frames`."""

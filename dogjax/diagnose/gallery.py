@@ -63,23 +63,17 @@ def choose_sheets(
     return [sheet for sheet in sheets if sheet.rows]
 
 
-def choose_sheets_of_study(
-    table: FrameTable, frames: np.ndarray, dynamics: Dynamics, errors: list[dict[str, Any]]
-) -> list[Sheet]:
-    """The sheets of several runs that have any frame.
+def choose_sheets_of_study(table: FrameTable, frames: np.ndarray, dynamics: Dynamics) -> list[Sheet]:
+    """The sheets of several runs that have any frame. Labels are not judged: in a place that they have not seen,
+    networks take look-alikes for each other with confidence.
 
     Args:
       table: all frames.
-      frames: those that any run validated on; dynamics are of these, over runs.
-      dynamics: of `frames`.
-      errors: probable label errors, as `find_label_errors` describes them.
+      frames: those that any run validated on.
+      dynamics: of `frames`, over runs.
     """
     chooser = _Chooser(table, frames, dynamics, "run")
-    sheets = [
-        chooser.label_errors(errors),
-        *chooser.regions(),
-        chooser.confusion(_confused_most(table, frames, dynamics)),
-    ]
+    sheets = [*chooser.regions(), chooser.confusion(_confused_most(table, frames, dynamics))]
     return [sheet for sheet in sheets if sheet.rows]
 
 

@@ -1,15 +1,11 @@
 """The frames that are hard whatever the seed, and those that the seed decides: `cartography.json` of a study."""
 
-from typing import Any
-
 import numpy as np
 
 from dogjax.config import Config
 from dogjax.data.frames import FrameTable
 from dogjax.diagnose.cartography import Tally
 from dogjax.diagnose.gallery import choose_sheets_of_study
-from dogjax.diagnose.label_noise import find_label_errors
-from dogjax.diagnose.out_of_fold import OutOfFold, label_units
 from dogjax.diagnose.pictures import remove_other_pictures, write_pictures
 from dogjax.errors import UserError
 from dogjax.study.outcome import Outcome, read_outcomes
@@ -18,8 +14,6 @@ from dogjax.train.experiment import load_material
 from dogjax.train.workdir import Workdir
 
 FEWEST_RUNS = 2
-# Strategies that leave whole recordings out, so that predictions say something of their labels.
-LEAVE_RECORDINGS_OUT = ("recording", "background")
 
 
 def map_frames(workdir: Workdir, config: Config | None) -> None:
@@ -46,8 +40,8 @@ def map_frames(workdir: Workdir, config: Config | None) -> None:
         )
     material = load_material(config.data)
     tally = _tally(material.table, outcomes, config.train.epochs, workdir)
-    dynamics, errors = tally.dynamics(), _label_errors(material.table, tally, config)
-    sheets = choose_sheets_of_study(material.table, tally.frames, dynamics, errors["errors"])
+    dynamics = tally.dynamics()
+    sheets = choose_sheets_of_study(material.table, tally.frames, dynamics)
     gallery = write_pictures(workdir.path, sheets, material.images)
     frames = material.table.take(tally.frames)
     columns = {
@@ -60,8 +54,7 @@ def map_frames(workdir: Workdir, config: Config | None) -> None:
         "called": np.array(frames.label_names)[dynamics.called],
     }
     found = {name: values.tolist() for name, values in columns.items()}
-    found = {"runs": len(outcomes), "frames": found, "label_errors": errors, "gallery": gallery}
-    workdir.write("cartography.json", found)
+    workdir.write("cartography.json", {"runs": len(outcomes), "frames": found, "gallery": gallery})
     remove_other_pictures(workdir.path, gallery)
 
 
@@ -85,11 +78,3 @@ def _tally(table: FrameTable, outcomes: list[Outcome], epoch: int, workdir: Work
             ) from error
         tally.add(frames, found.logits)
     return tally
-
-
-def _label_errors(table: FrameTable, tally: Tally, config: Config) -> dict[str, Any]:
-    units = label_units(table.take(tally.frames))
-    if config.split.strategy in LEAVE_RECORDINGS_OUT:
-        return find_label_errors(table, OutOfFold(tally.frames, units, tally.probabilities, None))
-    note = f"split.strategy={config.split.strategy}: the networks know each recording, and learn a wrong label by heart"
-    return find_label_errors(table, OutOfFold(tally.frames, units, None, note))

@@ -43,10 +43,7 @@ class TestDynamics:
         for each, frames in zip(logits, seen):
             tally.add(frames, each[frames])
         assert tally.frames.tolist() == [0, 1, 3] and tally.networks.tolist() == [1, 2, 2]
-        probabilities = softmax(logits, axis=2)
-        np.testing.assert_allclose(tally.probabilities[2], (probabilities[0, 3] + probabilities[1, 3]) / 2)
-        found = tally.dynamics()
-        own = probabilities[[1, 2], 1, 1]
+        found, own = tally.dynamics(), softmax(logits, axis=2)[[1, 2], 1, 1]
         assert found.confidence[1] == pytest.approx(own.mean()) and found.variability[1] == pytest.approx(own.std())
         assert found.variability[0] == 0
 

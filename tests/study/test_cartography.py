@@ -68,12 +68,6 @@ def test_of_a_study_of_arms_the_experiment_as_it_is_counts_alone(setup, tmp_path
     np.testing.assert_allclose(found["frames"]["confidence"], [np.mean(own[name]) for name in sorted(own)])
 
 
-def test_networks_that_know_a_recording_say_nothing_of_its_label(setup, tmp_path):
-    run_study(replace_fields(setup.config(), CROSSED | {"split.strategy": "block"}), Workdir(tmp_path))
-    errors = mapped(tmp_path)["label_errors"]
-    assert errors["errors"] == [] and "learn a wrong label by heart" in errors["note"]
-
-
 def test_a_study_without_two_finished_runs_is_refused(setup, tmp_path):
     arms = {"study.kind": "arms", "study.arms": (("tiny", (("model.dense", ()),)),)}
     run_study(replace_fields(setup.config(), CROSSED | arms), Workdir(tmp_path))
