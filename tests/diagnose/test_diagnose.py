@@ -111,9 +111,10 @@ def test_a_fix_works_when_it_is_pasted_into_a_shell(setup, tmp_path):
     pasted = shlex.split(" ".join(cause["override"] for cause in found["causes"]))
     ended = run_command(setup.command(tmp_path / "fixed", "--mode=prepare", *pasted))
     assert ended.returncode == 0, ended.stderr
-    pair = Cause("look_alikes", "level", 0.9, None, "", {"data.merge_labels": ["biscuit", "toffee"]})
-    ended = run_command(setup.command(tmp_path / "merged", "--mode=prepare", *shlex.split(pair.override)))
-    assert ended.returncode == 0, ended.stderr
+    for fix in ({"data.merge_labels": ["biscuit", "toffee"]}, {"split.block_seconds": None, "split.gap_seconds": 2.5}):
+        cause = Cause("any", "level", 0.9, None, "", fix)
+        ended = run_command(setup.command(tmp_path / next(iter(fix)), "--mode=prepare", *shlex.split(cause.override)))
+        assert ended.returncode == 0, ended.stderr
 
 
 def test_weights_that_are_missing_before_the_scored_epochs_are_left_out_of_the_average(lagging, tmp_path):
