@@ -16,8 +16,8 @@ from dogjax.diagnose.shares import LEAST_SHARE
 CALM = 0.1
 # And one that stays within so many nats does not jump, however low it is.
 CALM_NATS = 0.1
-# Steps are long where the loss of their own batch is lowest no further along than this, in steps. The edge of stability
-# is at one half; a step of the post's baseline could be four times as long.
+# Steps are long where the loss of their own batch is lowest nearer than this, in steps: four of them would end higher
+# than they began. The edge of stability is at one half; the post's baseline could take two to four.
 LONG_STEP = 2.0
 ONE_PAIR_SHARE = 0.6
 FEW_ERRORS = 0.03
@@ -133,7 +133,7 @@ def _augmented(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]
 def _last_iterate(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
     evidence = f"averaged over five epochs the weights lose {lost}: the steps at the end are too long"
     best = findings.step["best_multiple"]
-    if best is None or best > LONG_STEP:
+    if best is None or best >= LONG_STEP:
         return LAST_ITERATE, evidence, {"optim.ema_decay": 0.99}
     evidence += (
         f", and long: the loss of a step's own batch is lowest after {best:g} times its length, and after four times "

@@ -71,9 +71,9 @@ def test_a_calm_curve_has_no_cause():
 
 def test_averaged_steps_are_the_learning_rate_where_they_are_long():
     averaged = shares(last_iterate=(0.3, 0.5))
-    (cause,) = rank_causes(findings(shares=averaged, others={"step": step(1.0)}))
+    (cause,) = rank_causes(findings(shares=averaged, others={"step": step(1.5)}))
     assert (cause.name, cause.share, cause.fix) == ("learning_rate", 0.4, {"optim.learning_rate": 0.0004})
-    for best in (4.0, None):
+    for best in (2.0, 4.0, None):
         (cause,) = rank_causes(findings(shares=averaged, others={"step": step(best)}))
         assert (cause.name, cause.fix) == ("last_iterate", {"optim.ema_decay": 0.99})
 
