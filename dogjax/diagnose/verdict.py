@@ -4,6 +4,27 @@ from typing import Any
 
 from dogjax.diagnose.causes import is_calm
 
+_ONE_CLASS = "It predicts one class for nearly every frame: however calm the curve, nothing is learned."
+_UNKNOWN = "No switch takes a part of it that can be told from chance, so its cause is not known."
+
+
+def headline(diagnosis: dict[str, Any]) -> str:
+    """What a reader should know first, without evidence and fixes: those stand in `causes`."""
+    sentences = [_symptom(diagnosis["symptom"])]
+    if diagnosis["symptom"]["predicts_one_class"]:
+        sentences.append(_ONE_CLASS)
+    jumps = [cause for cause in diagnosis["causes"] if cause["explains"] == "jumps" and cause["share"] is not None]
+    if jumps:
+        shares = ", ".join(f"{cause['share']:.0%} with {cause['name'].replace('_', ' ')}" for cause in jumps)
+        losses = diagnosis["curves"]["loss"]["all"]
+        sentences.append(
+            f"Of these jumps {shares} would go away; {diagnosis['unexplained']:.0%} is unexplained. The same weights, "
+            f"evaluated with every switch on, move from {min(losses):.2f} to {max(losses):.2f}."
+        )
+    elif not is_calm(diagnosis["symptom"]):
+        sentences.append(_UNKNOWN)
+    return " ".join(sentences)
+
 
 def in_words(diagnosis: dict[str, Any]) -> str:
     """The `verdict` of `diagnosis.json`, from everything else in it."""
@@ -12,14 +33,14 @@ def in_words(diagnosis: dict[str, Any]) -> str:
     level = [cause for cause in causes if cause["explains"] == "level"]
     sentences = [_symptom(symptom)]
     if symptom["predicts_one_class"]:
-        sentences.append("It predicts one class for nearly every frame: however calm the curve, nothing is learned.")
+        sentences.append(_ONE_CLASS)
     if jumps:
         sentences.append(f"First cause: {_cause(jumps[0])}")
         sentences += [f"Then: {_cause(cause)}" for cause in jumps[1:]]
         stays = diagnosis["unexplained"]
         sentences.append(f"{stays:.0%} of the volatility stays with every switch on: unexplained.")
     elif not is_calm(symptom):
-        sentences.append("No switch takes a part of it that can be told from chance, so its cause is not known.")
+        sentences.append(_UNKNOWN)
     if level:
         sentences.append("Of the score itself:" if jumps else "What its level is worth:")
         sentences += [_cause(cause) for cause in level]

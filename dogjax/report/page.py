@@ -6,6 +6,7 @@ from typing import Any
 
 import jinja2
 
+from dogjax.diagnose.verdict import headline
 from dogjax.errors import UserError
 from dogjax.files import read_json, read_json_lines, write_text
 from dogjax.report.run_figures import (
@@ -13,6 +14,7 @@ from dogjax.report.run_figures import (
     counterfactual_picture,
     distance_picture,
     loss_picture,
+    overview_picture,
     quality_picture,
     shares_picture,
 )
@@ -72,6 +74,8 @@ def _run_page(workdir: pathlib.Path) -> str:
         warnings=read_json(workdir / "split.json")["audit"]["warnings"],
         result=read_json(workdir / "result.json"),
         diagnosis=diagnosis,
+        headline=headline(diagnosis) if diagnosis else "",
+        overview=[overview_picture(diagnosis["curves"])] if diagnosis else [],
         pictures=pictures,
         gallery=_gallery(workdir, diagnosis["gallery"]) if diagnosis else [],
     )
@@ -105,6 +109,7 @@ def _render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = lambda value: "–" if value is None else f"{value:.1%}"
+    environment.filters["whole"] = lambda value: "–" if value is None else f"{value:.0%}"
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:.3f}"
     environment.filters["points"] = lambda value: "–" if value is None else f"{100 * value:.2f}"
     return environment.get_template(template).render(**values)

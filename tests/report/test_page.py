@@ -7,6 +7,7 @@ import pytest
 
 from dogjax.config import replace_fields
 from dogjax.diagnose.diagnose import diagnose_workdir
+from dogjax.diagnose.verdict import headline
 from dogjax.errors import UserError
 from dogjax.files import write_json
 from dogjax.report.page import write_page
@@ -55,7 +56,11 @@ def test_a_page_of_a_diagnosis_shows_the_frames_themselves(setup, tmp_path):
     write_page(tmp_path / "run")
     document, complaints, asked = rendered(tmp_path / "run/report.html", tmp_path)
     assert (complaints, asked) == ([], [])
-    gallery = json.loads((tmp_path / "run/diagnosis.json").read_text())["gallery"]
+    diagnosis = json.loads((tmp_path / "run/diagnosis.json").read_text())
+    first, rest = document.split("<h2>Why</h2>")
+    assert headline(diagnosis) in first and "The curve" in first and diagnosis["causes"]
+    assert all(cause["override"] in first and cause["evidence"].split("'")[0] in rest for cause in diagnosis["causes"])
+    gallery = diagnosis["gallery"]
     shown = sum(len(row["pictures"]) for sheet in gallery for row in sheet["rows"])
     assert document.count("data:image/png;base64,") == shown > 0
     assert all(f"<h2>{sheet['title']}</h2>" in document for sheet in gallery)
