@@ -2,8 +2,8 @@
 
 python launch.py --config=configs/lookalikes_held_out.py --workdir=runs/held_out
 
-Expected (seed 0, two x86-64 cores, 1.5 minutes; the beach is never trained on): of 150 frames of toffee 96 are taken
-for biscuit, its look-alike, and 54 for pepper.
+Expected (seed 0, two x86-64 cores, a minute; the beach is never trained on): of 150 frames of toffee 123 are taken
+for biscuit, its look-alike, and 27 for pepper.
 """
 
 from configs import stable
