@@ -86,11 +86,13 @@ def _confused_most(table: FrameTable, frames: np.ndarray, dynamics: Dynamics) ->
 
 
 class _Chooser:
-    """Args:
-    table: all frames.
-    frames: numbers of those that the dynamics are of.
-    dynamics: of them.
-    over: what the dynamics are over, `epoch` or `run`.
+    """Chooses among some frames by their dynamics.
+
+    Args:
+      table: all frames.
+      frames: numbers of those that are chosen among.
+      dynamics: of `frames`.
+      over: what the dynamics are over, `epoch` or `run`.
     """
 
     def __init__(self, table: FrameTable, frames: np.ndarray, dynamics: Dynamics, over: str) -> None:

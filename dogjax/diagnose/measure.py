@@ -48,6 +48,7 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
     early = experiment.precise(early) if experiment.config.model.norm == "batch" else early
     dynamics = training_dynamics(workdir.path, len(metrics))
     audit = audit_split(experiment.table, experiment.split, experiment.config.split)
+    honest = find_honest_split(experiment.table, experiment.config, experiment.streams) if leaky_share(audit) else None
     return Findings(
         config=experiment.config,
         symptom=_symptom([metrics[epoch - 1] for epoch in found.epochs], found),
@@ -55,9 +56,7 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
         drops=drops_with_intervals(found, groups, draws("split", 5)),
         frames=_frames(experiment, found),
         audit=audit,
-        honest_split=find_honest_split(experiment.table, experiment.config, experiment.streams)
-        if leaky_share(audit)
-        else None,
+        honest_split=honest,
         background=probe_background(experiment.table, experiment.pipeline.images),
         without_middle=probe_without_middle(experiment, precise, groups, draws("split", 6)),
         label_errors=find_label_errors(experiment.table, predict_out_of_fold(experiment, early)),

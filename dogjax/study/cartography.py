@@ -32,7 +32,7 @@ def map_frames(workdir: Workdir, config: Config | None) -> None:
     if config is not None:
         workdir.check_config(config)
     config = config or saved
-    outcomes = [each for each in read_outcomes(workdir.path, _counted(config))[0] if each.finished]
+    outcomes = [each for each in read_outcomes(workdir.path, counted_runs(config))[0] if each.finished]
     if len(outcomes) < FEWEST_RUNS:
         raise UserError(
             f"--workdir={workdir.path}: {len(outcomes)} runs of the experiment as it is have finished, and a map of "
@@ -58,7 +58,7 @@ def map_frames(workdir: Workdir, config: Config | None) -> None:
     remove_other_pictures(workdir.path, gallery)
 
 
-def _counted(config: Config) -> list[PlannedRun]:
+def counted_runs(config: Config) -> list[PlannedRun]:
     """The runs of the experiment as it is. The control's are one run, and other arms have it."""
     if config.study.kind == "arms":
         return [run for run in plan_runs(config) if run.arm == REFERENCE]

@@ -69,6 +69,10 @@ def test_a_calm_curve_has_no_cause():
     assert names(findings({"volatility": 0.09}, shares(batch_norm_statistics=(0.5, 0.9)))) == []
 
 
+def test_a_curve_that_moves_by_more_than_a_tenth_of_itself_is_not_calm():
+    assert names(findings({"volatility": 0.11}, shares(batch_norm_statistics=(0.5, 0.9)))) == ["batch_norm_statistics"]
+
+
 def test_averaged_steps_are_the_learning_rate_where_they_are_long():
     averaged = shares(last_iterate=(0.3, 0.5))
     (cause,) = rank_causes(findings(shares=averaged, others={"step": step(1.5)}))

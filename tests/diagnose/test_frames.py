@@ -8,11 +8,12 @@ from dogjax.data.splits import Split
 from dogjax.diagnose.batch_norm import distances
 from dogjax.diagnose.cartography import Dynamics, Tally, training_dynamics
 from dogjax.diagnose.counterfactual import Counterfactuals
-from dogjax.diagnose.gallery import APART_SECONDS, choose_sheets
+from dogjax.diagnose.gallery import APART_SECONDS, choose_sheets, choose_sheets_of_study
 from dogjax.diagnose.levels import drops_with_intervals
 from dogjax.diagnose.quality import describe_quality
 from dogjax.eval.intervals import Groups
 from dogjax.eval.predictions import write_predictions
+from tests.data.tables import make_table
 from tests.diagnose.test_label_noise import table
 
 
@@ -97,6 +98,16 @@ class TestGallery:
         assert next(iter(sheets)) == "Probable label errors"
         (row,) = sheets["Probable label errors"].rows
         assert row.frames == [8, 9, 10] and row.title == "rec1: labelled biscuit, called pepper"
+
+    def test_a_study_sets_the_two_dogs_against_each_other_that_are_confused_most(self):
+        everything = make_table([(dog, dog, "", 20) for dog in ("ash", "bea", "cole")])
+        frames, flat = np.arange(0, 60, 2), np.full(30, 0.5)
+        called = everything.label[frames].copy()
+        called[:3], called[20:25] = 1, 1  # ash as bea three times, cole as bea five times
+        found = choose_sheets_of_study(everything, frames, Dynamics(flat, flat, flat, called))
+        assert found[-1].title == "bea against cole"
+        rows = {row.title: row.frames for row in found[-1].rows}
+        assert set(rows["cole, mostly called bea"]) <= set(frames[20:25])
 
     def test_a_sheet_without_frames_is_left_out(self):
         assert "Probable label errors" not in self.sheets()[-1]

@@ -12,7 +12,7 @@ from dogjax.config import replace_fields
 from dogjax.errors import UserError
 from dogjax.eval.predictions import read_predictions
 from dogjax.report.page import write_page
-from dogjax.study.cartography import map_frames
+from dogjax.study.cartography import counted_runs, map_frames
 from dogjax.study.study import run_study
 from dogjax.train.workdir import Workdir
 from tests.train.runs import run_command
@@ -66,6 +66,12 @@ def test_of_a_study_of_arms_the_experiment_as_it_is_counts_alone(setup, tmp_path
     own = own_probabilities(tmp_path, "reference-*")
     assert found["runs"] == 2 and found["frames"]["frame_id"] == sorted(own)
     np.testing.assert_allclose(found["frames"]["confidence"], [np.mean(own[name]) for name in sorted(own)])
+
+
+def test_of_a_study_of_seeds_the_control_does_not_count(setup):
+    fields = {"study.kind": "seeds", "study.streams": ("init", "order"), "study.replicates": 2, "study.bases": 1}
+    arms = {run.arm for run in counted_runs(replace_fields(setup.config(), fields))}
+    assert arms == {"poke", "init", "order", "all"}
 
 
 def test_a_study_without_two_finished_runs_is_refused(setup, tmp_path):
