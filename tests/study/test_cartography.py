@@ -52,7 +52,10 @@ def test_every_frame_is_mapped_over_the_seeds_of_the_fold_that_left_it_out(cross
 
 
 def test_the_page_has_the_map_and_the_frames(crossed):
+    mapped(crossed)
+    (crossed / "gallery/999999.png").write_bytes(b"of an earlier map")
     titles = [sheet["title"] for sheet in mapped(crossed)["gallery"]]
+    assert not (crossed / "gallery/999999.png").exists()
     write_page(crossed)
     page = (crossed / "report.html").read_text()
     assert "A map of the frames" in page and "Hardest frames" in titles
