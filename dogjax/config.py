@@ -61,6 +61,7 @@ class SplitConfig:
     block_seconds: float | None = _setting(None, low=1e-3)  # null: a fold of the shortest dog, at most 30 s
     gap_seconds: float | None = _setting(None, low=0)  # purged beside validation; null: a quarter block, at most 5 s
     train_fraction: float = _setting(1.0, low=1e-6, high=1)  # share of each dog's training frames kept
+    train_recordings: float = _setting(1.0, low=1e-6, high=1)  # share of each dog's training recordings kept
     train_only: tuple[str, ...] = ()  # labels that never validate
     validation_only: tuple[str, ...] = ()  # labels that are never trained on
 

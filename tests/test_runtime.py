@@ -1,6 +1,7 @@
 """How the process is set up: freed memory stays in it, and what the user has set is kept."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -24,6 +25,16 @@ thread = threading.Thread(target=work)
 thread.start()
 thread.join()
 """
+# Prints how much of 80 MiB, once touched, lies in huge pages, in kB.
+HUGE_PAGES_PROGRAM = """
+import ctypes, re
+import dogjax
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+ctypes.memset(libc.malloc(80 << 20), 1, 80 << 20)
+print(re.search(r"AnonHugePages: *([0-9]+)", open("/proc/self/smaps_rollup").read())[1])
+"""
+THP = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
 PAGES = (80 << 20) // os.sysconf("SC_PAGE_SIZE")
 
 
@@ -41,6 +52,17 @@ def test_memory_taken_again_is_not_cleared_again():
 @pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
 def test_what_the_user_sets_for_the_allocator_is_kept():
     assert int(printed_by(PROGRAM, MALLOC_MMAP_THRESHOLD_="131072")) >= PAGES // 2
+
+
+@pytest.mark.skipif(not THP.exists() or "[never]" in THP.read_text(), reason="the system has no huge pages")
+def test_working_memory_lies_in_huge_pages():
+    assert int(printed_by(HUGE_PAGES_PROGRAM)) > 40 << 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+def test_a_process_that_may_not_reserve_much_starts_all_the_same():
+    program = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30)); import dogjax; print('started')"
+    assert printed_by(program) == "started"
 
 
 def test_a_flag_of_xla_s_that_the_user_sets_is_kept():

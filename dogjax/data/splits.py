@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from dogjax.config import SplitConfig
 from dogjax.data.frames import FrameTable
+from dogjax.data.thinning import thin
 from dogjax.errors import UserError
 from dogjax.files import sha256_of_json
 from dogjax.prng import Streams
@@ -67,7 +68,7 @@ def split_frames(table: FrameTable, config: SplitConfig, streams: Streams) -> Sp
     if gap_seconds:
         in_train &= ~_within_gap(table, in_validation, gap_seconds)
 
-    train = _fraction(table, np.flatnonzero(in_train), config.train_fraction, streams)
+    train = thin(table, np.flatnonzero(in_train), config, streams)
     split = Split(train, np.flatnonzero(in_validation), groups, block_seconds, gap_seconds)
     _check_sides(table, config, split)
     return split
@@ -200,17 +201,6 @@ def nearest_seconds(
         before_gap = np.abs(table.time[own] - times[np.maximum(after - 1, 0)])
         after_gap = np.abs(table.time[own] - times[np.minimum(after, len(times) - 1)])
         yield own, np.minimum(before_gap, after_gap)
-
-
-def _fraction(table: FrameTable, train: np.ndarray, fraction: float, streams: Streams) -> np.ndarray:
-    """A share of each dog's training frames; a smaller share is a subset of a larger one."""
-    rank = streams.numpy("split", 1).permutation(len(table))
-    kept = []
-    for label in np.unique(table.label[train]):
-        own = train[table.label[train] == label]
-        count = max(1, round(fraction * len(own)))
-        kept.append(own[np.argsort(rank[own])[:count]])
-    return np.sort(np.concatenate(kept)) if kept else train
 
 
 def _check_sides(table: FrameTable, config: SplitConfig, split: Split) -> None:

@@ -1,5 +1,7 @@
 """Splits keep groups whole, refuse what cannot be split, and are audited."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -123,6 +125,27 @@ def test_smaller_train_fractions_are_subsets_with_the_same_validation():
     whole = split_frames(table, SplitConfig(), STREAMS)
     counts = [np.bincount(table.label[each.train]) for each in (whole, halves)]
     assert np.abs(counts[0] / 2 - counts[1]).max() <= 0.5
+
+
+def test_fewer_training_recordings_are_whole_ones_of_each_dog_with_the_same_validation():
+    table = three_dogs(recordings_each=8)
+    configs = [SplitConfig(strategy="recording", train_recordings=share) for share in (1.0, 0.5, 0.01)]
+    whole, half, one = (split_frames(table, config, STREAMS) for config in configs)
+    assert np.array_equal(half.validation, whole.validation) and np.array_equal(one.validation, whole.validation)
+    assert set(one.train) < set(half.train) < set(whole.train)
+    for split, count in ((whole, 6), (half, 3), (one, 1)):
+        kept = np.isin(table.recording, table.recording[split.train])
+        assert np.array_equal(np.flatnonzero(kept), split.train)  # with all their frames
+        for dog in range(3):
+            assert len(np.unique(table.recording[split.train[table.label[split.train] == dog]])) == count
+    thinned = split_frames(table, dataclasses.replace(configs[1], train_fraction=0.1), STREAMS)
+    assert len(np.unique(table.recording[thinned.train])) > 1 and set(thinned.train) < set(half.train)
+
+
+def test_recordings_that_are_not_named_cannot_be_dropped():
+    table = make_table([("ash", "", "", 20), ("bea", "", "", 20)])
+    with pytest.raises(UserError, match=r"split.train_recordings=0.5: the data name no recordings"):
+        split_frames(table, SplitConfig(strategy="frame", train_recordings=0.5), STREAMS)
 
 
 def test_the_split_seed_alone_changes_the_split():
