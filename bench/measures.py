@@ -51,7 +51,7 @@ def _step(size: int) -> Measure:
             "flax": [Contender("plain Flax", "flax", "train_step", arguments)],
         },
         wanted={"keras_tensorflow": 1.0, "pytorch": 1.2, "flax": 6.0},
-        rounds=11 if size == 64 else 5,
+        rounds=15 if size == 64 else 11,
     )
 
 
@@ -64,7 +64,7 @@ def _limit(size: int) -> Measure:
         ours=Contender("dogjax", "dogjax", "train_step", arguments),
         peers={"matrix_product": [Contender(name, "limit", name, arguments) for name in ("jax", "pytorch", "numpy")]},
         wanted={},
-        rounds=5,
+        rounds=9,
     )
 
 
@@ -94,7 +94,7 @@ MEASURES = [
         ours=Contender("dogjax", "epochs", "end_to_end", {}, OURS),
         peers={"compute": [Contender("compute alone", "epochs", "compute", {}, OURS)]},
         wanted={"compute": 0.9},
-        rounds=9,
+        rounds=15,
     ),
     Measure(
         name="epoch_64",

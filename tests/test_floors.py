@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-GROUND = ("errors", "prng", "files", "strict", "config", "interrupt", "runtime")
+GROUND = ("ahead", "errors", "prng", "files", "strict", "config", "interrupt", "runtime")
 FLOORS = [{"data", "models"}, {"eval"}, {"train"}, {"diagnose"}, {"study"}, {"report"}]
 MODULES = sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "dogjax").rglob("*.py") if path.name != "__init__.py"

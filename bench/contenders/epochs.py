@@ -5,11 +5,11 @@ import contextlib
 import pathlib
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 
 import jax
 
+from bench.contenders import post
 from configs import baseline
 from dogjax import config as config_lib
 from dogjax.interrupt import Interrupt
@@ -40,13 +40,7 @@ def end_to_end() -> Callable[[], float]:
     run.begin()
     loop = Loop([run], Interrupt(), float("inf"), lambda run: None)
 
-    def lap() -> float:
-        started = time.perf_counter()
-        loop.advance()
-        return time.perf_counter() - started
-
-    lap()
-    return lap
+    return post.lap_of(loop.advance, lambda: None, post.EPOCHS)
 
 
 def compute() -> Callable[[], float]:
@@ -58,16 +52,13 @@ def compute() -> Callable[[], float]:
     clean = list(devices.prefetch(pipeline.clean_training_batches(precise_bn.FRAMES), ("image",)))
     state, key = experiment.initial_state(), experiment.streams.key("dropout")
 
-    def lap() -> float:
+    def one() -> None:
         nonlocal state
-        started = time.perf_counter()
         for batch in train:
             state, _ = experiment.program.train_steps(state, [batch["image"]], [batch["label"]], key)
         statistics = [experiment.program.batch_statistics(state.evaluated, batch["image"]) for batch in clean]
         params, both = state.evaluated["params"], [state.evaluated["batch_stats"]] * 2  # the running, and the measured
         jax.block_until_ready([experiment.program.predict(params, both, batch["image"]) for batch in validation])
         jax.block_until_ready((state, statistics))
-        return time.perf_counter() - started
 
-    lap()
-    return lap
+    return post.lap_of(one, lambda: None, post.EPOCHS)

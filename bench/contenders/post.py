@@ -9,8 +9,8 @@ import numpy as np
 WIDTHS, KERNELS, DENSE, DROPOUT = (16, 32, 32), (11, 5, 3), (512, 256), 0.3
 POOL, POOL_STRIDE, EPSILON, NORM_MOMENTUM = 3, 2, 1e-3, 0.99
 CLASSES, BATCH, LEARNING_RATE = 3, 64, 0.004
-# Steps of one lap: enough that starting and waiting for the device do not count.
-STEPS = 4
+# Of one lap: enough that starting, waiting for the device, and what was still under way at its start do not count.
+STEPS, EPOCHS = 4, 3
 
 
 def batch(size: int, replicas: tuple[int, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
@@ -34,15 +34,15 @@ def step_flops(size: int) -> float:
     return total + sum(factor * 2 * BATCH * rows * columns for rows, columns in itertools.pairwise(sizes))
 
 
-def lap_of(step: Callable[[], object], wait: Callable[[], object]) -> Callable[[], float]:
-    """A lap of some steps, after two that compile and warm up; seconds a step."""
+def lap_of(step: Callable[[], object], wait: Callable[[], object], count: int = STEPS) -> Callable[[], float]:
+    """A lap of `count` steps, or epochs, after two that compile and warm up; seconds of each."""
 
-    def lap(steps: int = STEPS) -> float:
+    def lap(count: int = count) -> float:
         started = time.perf_counter()
-        for _ in range(steps):
+        for _ in range(count):
             step()
         wait()
-        return (time.perf_counter() - started) / steps
+        return (time.perf_counter() - started) / count
 
     lap(2)
     return lap

@@ -1,15 +1,16 @@
 """Logits of a whole side of a split."""
 
-import collections
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
+from dogjax.ahead import ahead
 from dogjax.models.network import Network
 
-AHEAD = 2
+# Batches that the device is sent before the first one's logits are fetched.
+AHEAD = 3
 
 Predict = Callable[[Any, Sequence[Any], jax.Array], list[jax.Array]]
 
@@ -44,18 +45,16 @@ def collect_logits(
     sharing: dict[int, list[int]] = {}
     for number, variables in enumerate(networks):
         sharing.setdefault(id(variables["params"]), []).append(number)
-    pending: collections.deque[tuple[list[jax.Array], np.ndarray]] = collections.deque()
-    parts = []
-    for images, kept in batches:
-        logits: dict[int, jax.Array] = {}
-        for numbers in sharing.values():
-            statistics = [networks[number]["batch_stats"] for number in numbers]
-            logits |= zip(numbers, predict(networks[numbers[0]]["params"], statistics, images))
-        pending.append(([logits[number] for number in range(len(networks))], kept))
-        # The device works on the next batches while this one is fetched.
-        if len(pending) > AHEAD:
-            parts.append(_fetch(*pending.popleft()))
-    parts += [_fetch(*each) for each in pending]
+
+    def predicted() -> Iterator[tuple[list[jax.Array], np.ndarray]]:
+        for images, kept in batches:
+            logits: dict[int, jax.Array] = {}
+            for numbers in sharing.values():
+                statistics = [networks[number]["batch_stats"] for number in numbers]
+                logits |= zip(numbers, predict(networks[numbers[0]]["params"], statistics, images))
+            yield [logits[number] for number in range(len(networks))], kept
+
+    parts = [_fetch(*each) for each in ahead(predicted(), AHEAD)]
     return [np.concatenate(each) for each in zip(*parts)]
 
 

@@ -1,7 +1,5 @@
 """Data parallelism by shardings: batches are spread over all local devices, the state is on each."""
 
-import collections
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +7,9 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-# Batches held on the device ahead of the step that needs them.
+from dogjax.ahead import ahead
+
+# Batches held on the device, that of the step which comes next included.
 PREFETCH = 2
 
 
@@ -35,13 +35,4 @@ class Devices:
 
     def prefetch(self, batches: Iterator[dict[str, np.ndarray]], names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         """The batches with the named arrays on the devices, put there ahead of use."""
-        queue = collections.deque()
-
-        def put(count: int) -> None:
-            for batch in itertools.islice(batches, count):
-                queue.append(batch | {name: self.shard(batch[name]) for name in names})
-
-        put(PREFETCH)
-        while queue:
-            yield queue.popleft()
-            put(1)
+        return ahead((batch | {name: self.shard(batch[name]) for name in names} for batch in batches), PREFETCH)

@@ -11,11 +11,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from dogjax.ahead import ahead
 from dogjax.models.network import Network
 from dogjax.train.state import Variables
 
 # Section 3.2 of the paper: 1,000 to 10,000 samples are enough.
 FRAMES = 4096
+# Batches that the device is sent before the first one's statistics are fetched.
+AHEAD = 3
 
 
 def make_batch_statistics(network: Network) -> Callable[[Variables, jax.Array], Any]:
@@ -36,7 +39,7 @@ def pool_statistics(batches: Iterable[Any]) -> Any:
     The variance is the mean square less the square of the mean, summed in float64.
     """
     mean, square, count = None, None, 0
-    for statistics in batches:
+    for statistics in ahead(batches, AHEAD):
         host = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), jax.device_get(statistics))
         each_mean = _map_norms(lambda norm: norm["mean"], host)
         each_square = _map_norms(lambda norm: norm["var"] + norm["mean"] ** 2, host)
