@@ -27,6 +27,8 @@ WIDE_INTERVAL = 0.1
 RAW_INPUT = 3.0
 # A switch that lowers the mean loss by less, at the lower end of its interval, is no evidence.
 LEAST_DROP = 0.1
+# Where validation recordings are too few for an interval: a switch that takes a smaller share is no evidence.
+LEAST_WITHOUT_INTERVAL = 0.25
 # Predictions that are too sure by less are not worth a word.
 TOO_SURE = 1.2
 LABEL_ERRORS = 0.01
@@ -86,13 +88,12 @@ def _jumps(findings: Findings) -> list[Cause]:
         return []
     causes = []
     for name, judged in findings.shares.items():
-        interval = judged["interval"]
-        if name == "unexplained" or interval is None or interval[0] < LEAST_SHARE:
+        if name == "unexplained" or not _is_evidence(judged, LEAST_SHARE):
             continue
         if name == OVERCONFIDENCE and findings.temperature < TOO_SURE:
             continue
         name, evidence, fix = _SWITCHES[name](findings, f"{judged['share']:.0%} of the jumps")
-        causes.append(Cause(name, "jumps", judged["share"], interval, evidence, fix))
+        causes.append(Cause(name, "jumps", judged["share"], judged["interval"], evidence, fix))
     if causes and (cause := _tail_batch(findings)):
         causes.append(cause)
     return causes
@@ -103,13 +104,19 @@ def _switches_of_level(findings: Findings, listed: set[str]) -> list[Cause]:
     causes = []
     for switch in (BATCH_NORM, AUGMENTED, OVERCONFIDENCE):
         drop = findings.drops.get(switch)
-        if drop is None or switch in listed or drop["interval"][0] < LEAST_DROP:
+        if drop is None or switch in listed or not _is_evidence(drop, LEAST_DROP):
             continue
         if switch == OVERCONFIDENCE and findings.temperature < TOO_SURE:
             continue
         name, evidence, fix = _SWITCHES[switch](findings, f"{drop['share']:.0%} of the loss")
         causes.append(Cause(name, "level", drop["share"], drop["interval"], evidence, fix))
     return causes
+
+
+def _is_evidence(judged: dict[str, Any], least: float) -> bool:
+    """Whether a switch's share is at least so much at the lower end of its interval, or without one far more."""
+    interval = judged["interval"]
+    return judged["share"] >= LEAST_WITHOUT_INTERVAL if interval is None else interval[0] >= least
 
 
 def _batch_norm(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from dogjax.config import replace_fields
 from dogjax.diagnose.batch_norm import distances
-from dogjax.diagnose.temperature import scale_out_of_fold
+from dogjax.diagnose.temperature import halves, scale_out_of_fold
 from dogjax.eval.intervals import Groups
 from dogjax.eval.metrics import score_frames
 from dogjax.train.experiment import Experiment
@@ -59,14 +59,17 @@ class Counterfactuals:
         return self.losses[on].mean(axis=1)
 
 
-def available_switches(experiment: Experiment) -> tuple[str, ...]:
-    """The switches that this run has; one that the run itself has thrown changes nothing."""
+def available_switches(experiment: Experiment, groups: Groups) -> tuple[str, ...]:
+    """The switches that this run has; one that the run itself has thrown changes nothing.
+
+    A temperature is fitted on one half of the groups and used on the other, so it takes two of some dog.
+    """
     config = experiment.config
     has = {
         BATCH_NORM: config.model.norm == "batch",
         AUGMENTED: config.augment.validation,
         LAST_ITERATE: config.optim.ema_decay == 0,
-        OVERCONFIDENCE: True,
+        OVERCONFIDENCE: bool(halves(groups).any()),
     }
     return tuple(name for name, there in has.items() if there)
 
@@ -88,7 +91,7 @@ def score_again(
       groups: of the validation frames; temperatures are fitted on one half of them and used on the other.
       watch: called after every epoch.
     """
-    switches = available_switches(experiment)
+    switches = available_switches(experiment, groups)
     networks = _Networks(experiment, workdir)
     rows: dict[Switches, list[np.ndarray]] = {on: [] for on in subsets(switches) if OVERCONFIDENCE not in on}
     apart: list[dict[str, float]] = []
@@ -103,6 +106,8 @@ def score_again(
     losses, temperatures = {}, np.ones(len(epochs))
     for on, each in logits.items():
         losses[on] = np.stack([score_frames(z, labels).losses for z in each])
+        if OVERCONFIDENCE not in switches:
+            continue
         scaled = [scale_out_of_fold(z, labels, groups) for z in each]
         losses[on | {OVERCONFIDENCE}] = np.stack([score_frames(z, labels).losses for z, _ in scaled])
         if not on:

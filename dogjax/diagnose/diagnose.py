@@ -47,7 +47,9 @@ def diagnose_workdir(workdir: Workdir, config: Config | None) -> None:
     epochs = _epochs(workdir)
     experiment = _experiment(workdir, config or saved)
     frames = experiment.validation
-    groups = group_frames(frames.label, frames.recording, frames.time, frames.label_names)
+    groups = group_frames(
+        frames.label, frames.recording, frames.time, frames.label_names, experiment.split.block_seconds
+    )
     with tqdm(total=len(epochs), desc="scoring again", unit=" epochs", disable=None) as bar:
         found = score_again(experiment, workdir.path, epochs, groups, bar.update)
     findings = measure(experiment, workdir, found, groups)
@@ -106,6 +108,7 @@ def _describe(findings: Findings, found: Counterfactuals) -> dict[str, Any]:
         "step": findings.step,
         "input_scale": findings.input_scale,
         "audit": findings.audit,
+        "no_intervals": findings.no_intervals,
     }
 
 

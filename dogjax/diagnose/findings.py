@@ -29,6 +29,7 @@ class Findings:
       evaluation: the run's `evaluation.json`; null while it runs.
       train_frames: number of training frames.
       temperature: mean fitted temperature of the last epochs.
+      no_intervals: why shares and drops have no intervals, in words; null where they have.
     """
 
     config: Config
@@ -48,3 +49,4 @@ class Findings:
     evaluation: dict[str, Any] | None
     train_frames: int
     temperature: float
+    no_intervals: str | None

@@ -18,7 +18,7 @@ from dogjax.diagnose.quality import describe_quality
 from dogjax.diagnose.shares import shares_with_intervals
 from dogjax.diagnose.step_length import measure_step_length
 from dogjax.eval import curves
-from dogjax.eval.intervals import Groups
+from dogjax.eval.intervals import Groups, too_few_groups
 from dogjax.eval.metrics import score_frames
 from dogjax.files import read_json
 from dogjax.train.experiment import Experiment
@@ -67,6 +67,7 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
         evaluation=read_json(path) if path.exists() else None,
         train_frames=len(experiment.split.train),
         temperature=float(np.mean(found.temperatures)),
+        no_intervals=too_few_groups(groups),
     )
 
 

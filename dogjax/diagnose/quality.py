@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata, spearmanr
 
-from dogjax.eval.intervals import Groups
+from dogjax.eval.intervals import Groups, too_few_groups
 
 RESAMPLES = 500
 PARTS = 5
@@ -25,7 +25,8 @@ def describe_quality(
 
     Returns:
       Each `correlation` (Spearman's), `interval` (95 %, percentile) and `error_by_fifth`, from the lowest fifth of the
-      quality to the highest; `correlation` and `interval` are null where one of the two never varies.
+      quality to the highest; `correlation` and `interval` are null where one of the two never varies, and the interval
+      where groups are too few.
     """
     return {name: _describe(losses, wrong, values, groups, rng) for name, values in qualities.items()}
 
@@ -43,8 +44,9 @@ def _describe(
         drawn = np.concatenate([members[group] for group in groups.resample(rng)])
         correlations.append(np.corrcoef(rankdata(values[drawn]), rankdata(losses[drawn]))[0, 1])
     interval = np.nanquantile(correlations, [0.025, 0.975]).tolist()
+    estimable = not too_few_groups(groups) and np.all(np.isfinite(interval))
     return {
         "correlation": float(spearmanr(values, losses).statistic),
-        "interval": interval if np.all(np.isfinite(interval)) else None,
+        "interval": interval if estimable else None,
         "error_by_fifth": fifths,
     }

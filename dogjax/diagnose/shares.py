@@ -8,7 +8,7 @@ import numpy as np
 
 from dogjax.diagnose.counterfactual import Counterfactuals, Switches, subsets
 from dogjax.eval.curves import von_neumann_volatility
-from dogjax.eval.intervals import Groups
+from dogjax.eval.intervals import Groups, too_few_groups
 
 RESAMPLES = 500
 # The share of a switch is called evidence only if the interval's lower limit exceeds it.
@@ -64,12 +64,13 @@ def shares_of_volatility(switches: Sequence[str], curves: Mapping[Switches, np.n
 def shares_with_intervals(found: Counterfactuals, groups: Groups, rng: np.random.Generator) -> dict[str, Any] | None:
     """`shares_of_volatility` of the run, each `share` and `interval`: groups are drawn with replacement within dogs.
 
-    The interval says how far the shares depend on the validation frames; another training run is another matter.
+    The interval says how far the shares depend on the validation frames; another training run is another matter. It is
+    null where groups are too few, or most of their draws have no volatility.
     """
     shares = shares_of_volatility(found.switches, {on: found.curve(on) for on in found.losses})
     if shares is None:
         return None
-    resampled = [each for each in _resampled_shares(found, groups, rng) if each]
+    resampled = [] if too_few_groups(groups) else [each for each in _resampled_shares(found, groups, rng) if each]
     table = {}
     for name, share in shares.items():
         values = [each[name] for each in resampled]

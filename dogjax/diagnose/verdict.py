@@ -23,6 +23,8 @@ def headline(diagnosis: dict[str, Any]) -> str:
         )
     elif not is_calm(diagnosis["symptom"]):
         sentences.append(_UNKNOWN)
+    if jumps:
+        sentences += _how_sure(diagnosis)
     return " ".join(sentences)
 
 
@@ -37,6 +39,7 @@ def in_words(diagnosis: dict[str, Any]) -> str:
     if jumps:
         sentences.append(f"First cause: {_cause(jumps[0])}")
         sentences += [f"Then: {_cause(cause)}" for cause in jumps[1:]]
+        sentences += _how_sure(diagnosis)
         stays = diagnosis["unexplained"]
         sentences.append(f"{stays:.0%} of the volatility stays with every switch on: unexplained.")
     elif not is_calm(symptom):
@@ -47,6 +50,12 @@ def in_words(diagnosis: dict[str, Any]) -> str:
     if not diagnosis["repeats"]:
         sentences.append("This machine does not give the run's bits, so all of this is of nearly the same network.")
     return " ".join(sentences)
+
+
+def _how_sure(diagnosis: dict[str, Any]) -> list[str]:
+    """Nothing where intervals say it."""
+    why = diagnosis["no_intervals"]
+    return [f"How sure these shares are cannot be told: {why}."] if why else []
 
 
 def _symptom(symptom: dict[str, Any]) -> str:

@@ -50,6 +50,7 @@ def evaluate(
     times: np.ndarray,
     label_names: Sequence[str],
     rng: np.random.Generator,
+    block_seconds: float | None = None,
 ) -> dict[str, Any]:
     """Every statistic of `evaluation.json`, ready for JSON: what cannot be estimated is null.
 
@@ -61,12 +62,13 @@ def evaluate(
       times: float `[frames]`, seconds from the recording's start.
       label_names: one name a class.
       rng: of the bootstrap.
+      block_seconds: of the blocks that the split holds out; null where it holds out something else.
 
     Raises:
       ValueError: as `score_frames`.
     """
     scores = score_frames(logits, labels)
-    groups = group_frames(scores.labels, recordings, times, label_names)
+    groups = group_frames(scores.labels, recordings, times, label_names, block_seconds)
     by_background = group_table(scores, backgrounds)
     return {
         "frames": len(scores.labels),

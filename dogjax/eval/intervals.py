@@ -15,7 +15,8 @@ RESAMPLES = 2000
 # 95 % interval covered 72 % of simulated truths; with six, 90 %.
 FEWEST_SPARE_GROUPS = 4
 # Resemblance fades with seconds, not with frames, so the n^(1/3) frames of Hall, Horowitz & Jing (1995)
-# would be a second or so of video at 10 frames a second. This is the longest block of a `block` split.
+# would be a second or so of video at 10 frames a second. This is the longest block of a `block` split; where a split
+# has shorter ones, these are what it holds out as a whole.
 BLOCK_SECONDS = 30.0
 # Resamples that are in memory at once.
 BATCH = 100
@@ -43,38 +44,58 @@ class Groups:
         return np.concatenate([rng.choice(each, len(each)) for each in members])
 
 
-def group_frames(labels: np.ndarray, recordings: np.ndarray, times: np.ndarray, label_names: Sequence[str]) -> Groups:
+def group_frames(
+    labels: np.ndarray,
+    recordings: np.ndarray,
+    times: np.ndarray,
+    label_names: Sequence[str],
+    block_seconds: float | None = None,
+) -> Groups:
     """Groups frames by recording, or by blocks of time for a dog that has a single recording.
 
     A recording that shows several dogs is one group, and counts for the dog it shows most. A block
-    holds the frames of less than 30 seconds from its first.
+    holds the frames of less than so many seconds from its first.
 
     Args:
       labels: int `[frames]`.
       recordings: text `[frames]`; where any is `""`, every frame is a group.
       times: float `[frames]`, seconds from the recording's start.
       label_names: one name a class.
+      block_seconds: of the blocks that the split holds out; null: 30.
     """
     if unnamed := np.count_nonzero(recordings == ""):
         note = f"the data name no recording for {unnamed} of {len(labels)} frames, so all are taken as independent"
         return Groups("frame", np.arange(len(labels)), labels, (note,))
     names, index = np.unique(recordings, return_inverse=True)
     strata = _most_frequent_label(index, labels, len(names), len(label_names))
+    block_seconds = BLOCK_SECONDS if block_seconds is None else block_seconds
     lone = np.flatnonzero(np.bincount(strata)[strata] == 1)
     if not len(lone):
         return Groups("recording", index, strata, ())
     for group in lone:
         frames = np.flatnonzero(index == group)
-        blocks = _blocks(times[frames])
+        blocks = _blocks(times[frames], block_seconds)
         # The first block keeps the recording's number; the others are numbered on from the last group.
         index[frames[blocks > 0]] = len(strata) + blocks[blocks > 0] - 1
         strata = np.append(strata, np.full(blocks.max(), strata[group]))
     dogs = ", ".join(sorted(f"'{label_names[label]}'" for label in strata[lone]))
     note = (
-        f"blocks of {BLOCK_SECONDS:g} s stand for recordings of dogs that have only one ({dogs}), "
+        f"blocks of {block_seconds:g} s stand for recordings of dogs that have only one ({dogs}), "
         "so how one recording differs from the next is not counted"
     )
     return Groups("block", index, strata, (note,))
+
+
+def too_few_groups(groups: Groups) -> str | None:
+    """Why no interval can be had by drawing groups with replacement, in words; null where one can."""
+    sizes = np.bincount(groups.strata)
+    strata, fewest = np.count_nonzero(sizes), sizes[sizes > 0].min()
+    if fewest >= 2 and len(groups.strata) - strata >= FEWEST_SPARE_GROUPS:
+        return None
+    return (
+        f"too few {groups.unit}s for an interval: {len(groups.strata)} of {strata} dogs, {fewest} of one of them; "
+        f"it takes 2 of each dog and {strata + FEWEST_SPARE_GROUPS} in all"
+    )
 
 
 def bootstrap_intervals(
@@ -101,7 +122,7 @@ def bootstrap_intervals(
     """
     notes = list(groups.notes)
     intervals: dict[str, list[float] | None] = {"accuracy": None, "loss": None}
-    if reason := _too_few_groups(groups):
+    if reason := too_few_groups(groups):
         notes.append(reason)
     else:
         for name, values in (("accuracy", correct), ("loss", losses)):
@@ -160,26 +181,15 @@ def _most_frequent_label(index: np.ndarray, labels: np.ndarray, groups: int, cla
     return counts.reshape(groups, classes).argmax(axis=1)
 
 
-def _blocks(times: np.ndarray) -> np.ndarray:
+def _blocks(times: np.ndarray, seconds: float) -> np.ndarray:
     """The number, from 0, of each frame's block: int64 `[frames]`."""
     numbers = np.zeros(len(times), np.int64)
     start, number = np.min(times), 0
     for frame in np.argsort(times, kind="stable"):
-        if times[frame] - start >= BLOCK_SECONDS:
+        if times[frame] - start >= seconds - 1e-9:
             start, number = times[frame], number + 1
         numbers[frame] = number
     return numbers
-
-
-def _too_few_groups(groups: Groups) -> str | None:
-    sizes = np.bincount(groups.strata)
-    strata, fewest = np.count_nonzero(sizes), sizes[sizes > 0].min()
-    if fewest >= 2 and len(groups.strata) - strata >= FEWEST_SPARE_GROUPS:
-        return None
-    return (
-        f"too few {groups.unit}s for an interval: {len(groups.strata)} of {strata} dogs, {fewest} of one of them; "
-        f"it takes 2 of each dog and {strata + FEWEST_SPARE_GROUPS} in all"
-    )
 
 
 def _interval(values: np.ndarray, groups: Groups, rng: np.random.Generator) -> list[float] | None:

@@ -25,6 +25,7 @@ def evaluate_logits(experiment: Experiment, logits: np.ndarray) -> dict[str, Any
         label_names=frames.label_names,
         # The bootstrap resamples what the split put in validation, so its draws are that stream's.
         rng=experiment.streams.numpy("split", 2),
+        block_seconds=experiment.split.block_seconds,
     )
 
 

@@ -44,6 +44,7 @@ def findings(
         evaluation=others.get("evaluation"),
         train_frames=train_frames,
         temperature=others.get("temperature", 2.0),
+        no_intervals=others.get("no_intervals"),
     )
 
 
@@ -95,6 +96,16 @@ def test_a_curve_that_stays_within_a_tenth_of_a_nat_is_calm():
 def test_predictions_that_are_not_too_sure_are_no_overconfidence():
     table = shares(overconfidence=(0.3, 0.5))
     assert names(findings(shares=table, others={"temperature": 1.1, "drops": table})) == []
+
+
+def test_without_intervals_only_a_large_share_is_evidence():
+    table = {name: {"share": share, "interval": None} for name, share in (("last_iterate", 0.5), ("augmented", 0.2))}
+    (cause,) = rank_causes(findings(shares=table))
+    assert (cause.name, cause.share, cause.interval) == ("last_iterate", 0.5, None)
+    drops = {"batch_norm_statistics": {"share": 0.4, "interval": None}}
+    assert names(findings({"volatility": 0.01}, drops=drops)) == ["batch_norm_statistics"]
+    drops = {"batch_norm_statistics": {"share": 0.2, "interval": None}}
+    assert names(findings({"volatility": 0.01}, drops=drops)) == []
 
 
 @pytest.mark.parametrize(("frames", "listed"), [(1350, True), (1344, False), (1390, False)])

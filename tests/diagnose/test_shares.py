@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dogjax.diagnose.counterfactual import Counterfactuals, subsets
+from dogjax.diagnose.levels import drops_with_intervals
 from dogjax.diagnose.shares import shapley_values, shares_of_volatility, shares_with_intervals
 from dogjax.diagnose.temperature import fit_temperature, halves, scale_out_of_fold
 from dogjax.eval.intervals import Groups
@@ -63,6 +64,16 @@ def test_an_interval_holds_the_share_of_a_switch_that_works_on_every_recording()
     low, high = table["a"]["interval"]
     assert low < 0.7 < high and high - low < 0.1
     assert table["b"] == {"share": pytest.approx(0), "interval": pytest.approx([0, 0])}
+
+
+def test_too_few_groups_give_shares_without_an_interval():
+    noise = np.repeat(generator().normal(0, 0.5, (20, 1)), 6, axis=1)
+    losses = {on: np.exp(noise * (0.3 if on else 1)) for on in subsets(("a",))}
+    found = Counterfactuals(list(range(1, 21)), ("a",), {}, losses, np.ones(20), {})
+    one_of_each_dog = Groups("block", np.repeat(np.arange(3), 2), np.arange(3), ())
+    table = shares_with_intervals(found, one_of_each_dog, generator())
+    assert table["a"] == {"share": pytest.approx(0.7), "interval": None} and table["unexplained"]["interval"] is None
+    assert drops_with_intervals(found, one_of_each_dog, generator())["a"]["interval"] is None
 
 
 def test_the_fitted_temperature_is_that_of_the_logits():
