@@ -8,6 +8,7 @@ resumes at step t starts its pipeline at step t.
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,9 @@ from dogjax.data.scaling import Scaling, measure_scaling
 from dogjax.data.splits import Split
 from dogjax.errors import UserError
 from dogjax.prng import Streams
+
+# Batches that wait on the host.
+PREFETCH = 2
 
 Batch = dict[str, np.ndarray]
 # A function of an element of a dataset, in a TensorFlow graph.
@@ -175,5 +179,9 @@ def _fold_in(seed: tf.Tensor, counter: tf.Tensor) -> tf.Tensor:
 
 
 def _iterate(dataset: tf.data.Dataset, load: Load) -> Any:
-    loaded = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return loaded.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+    loaded = dataset.map(load, num_parallel_calls=os.cpu_count(), deterministic=True).prefetch(PREFETCH)
+    # No number here is left to be tuned. The tuner sleeps for up to a minute at a time, and an iterator that is dropped
+    # meanwhile may wait for it to wake.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return loaded.with_options(options).as_numpy_iterator()

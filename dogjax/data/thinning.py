@@ -26,7 +26,7 @@ def thin(table: FrameTable, train: np.ndarray, config: SplitConfig, streams: Str
                 f"split.train_recordings={config.train_recordings}: the data name no recordings; "
                 "use split.train_fraction, which drops frames"
             )
-        train = _share(train, table.label, table.recording, config.train_recordings, streams.numpy("split", 3))
+        train = _share(train, table.label, table.recording, config.train_recordings, streams.numpy("split", 8))
     return _share(train, table.label, np.arange(len(table)), config.train_fraction, streams.numpy("split", 1))
 
 
