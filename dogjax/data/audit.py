@@ -31,7 +31,7 @@ def audit_split(table: FrameTable, split: Split, config: SplitConfig) -> dict[st
     audit = {
         "train": _side(table, split, split.train),
         "validation": _side(table, split, split.validation),
-        "purged_frames": len(table) - len(split.train) - len(split.validation),
+        "purged_frames": split.purged,
         "block_seconds": split.block_seconds,
         "gap_seconds": split.gap_seconds,
         "nearest_training_frame": {

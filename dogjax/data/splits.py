@@ -26,7 +26,8 @@ LONGEST_GAP_SECONDS = 5.0
 class Split:
     """Frame numbers (int64, ascending) of both sides, and the group of every frame of the table.
 
-    `block_seconds` and `gap_seconds` are those in force; null unless the strategy is `block`.
+    `block_seconds` and `gap_seconds` are those in force; null unless the strategy is `block`. `purged` counts the
+    frames that the groups keep off both sides; those that training does without are not among them.
     """
 
     train: np.ndarray
@@ -34,6 +35,7 @@ class Split:
     groups: np.ndarray
     block_seconds: float | None
     gap_seconds: float | None
+    purged: int
 
     def sha256(self, table: FrameTable) -> str:
         """SHA-256 of the frame ids of both sides."""
@@ -69,7 +71,8 @@ def split_frames(table: FrameTable, config: SplitConfig, streams: Streams) -> Sp
         in_train &= ~_within_gap(table, in_validation, gap_seconds)
 
     train = thin(table, np.flatnonzero(in_train), config, streams)
-    split = Split(train, np.flatnonzero(in_validation), groups, block_seconds, gap_seconds)
+    purged = int(np.count_nonzero(~(in_train | in_validation)))
+    split = Split(train, np.flatnonzero(in_validation), groups, block_seconds, gap_seconds, purged)
     _check_sides(table, config, split)
     return split
 
@@ -120,8 +123,13 @@ def _groups(table: FrameTable, config: SplitConfig, block_seconds: float | None)
         return table.frame_id
     if config.strategy != "block":
         return getattr(table, config.strategy)
-    blocks = np.floor(table.time / block_seconds + 1e-9).astype(np.int64)
+    blocks = block_numbers(table.time, block_seconds)
     return np.array([f"{recording}#{block}" for recording, block in zip(table.recording, blocks)])
+
+
+def block_numbers(times: np.ndarray, block_seconds: float) -> np.ndarray:
+    """The block of each frame, counted from its recording's start: int64 `[frames]`."""
+    return np.floor(times / block_seconds + 1e-9).astype(np.int64)
 
 
 def _check_named(table: FrameTable, config: SplitConfig) -> None:

@@ -43,7 +43,7 @@ class Counterfactuals:
       switches: those that change anything in this run.
       logits: float32 `[epochs, frames, classes]` by the set of switches that are on, but for the temperature.
       losses: float64 `[epochs, frames]`, cross-entropy, by the set of all switches that are on.
-      temperatures: float `[epochs]`, the mean over folds, with the other switches off.
+      temperatures: float `[epochs]`, the mean over folds, with the other switches off; 1 without that switch.
       distances: float `[epochs]` by BatchNorm layer, how far its running statistics are from the truth.
     """
 

@@ -29,7 +29,7 @@ class Findings:
       evaluation: the run's `evaluation.json`; null while it runs.
       train_frames: number of training frames.
       temperature: mean fitted temperature of the last epochs.
-      no_intervals: why shares and drops have no intervals, in words; null where they have.
+      no_intervals: that groups are too few for intervals of shares and drops, in words; null where they are not.
     """
 
     config: Config

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -20,8 +20,8 @@ from dogjax.train.state import Variables
 # Averaged to squares of this many pixels: colours and places, not textures.
 CELL = 4
 MOST_FRAMES = 600
-FOLDS = 5
-FEWEST_GROUPS = 3
+# Every dog is in each fold, and so in the training part of each, whose recordings are at least so many.
+FOLDS = FEWEST_GROUPS = 3
 
 
 def border_features(images: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ def probe_background(table: FrameTable, images: Images) -> dict[str, Any]:
         return {"accuracy": None, "chance": None, "interval": None, "groups": int(sum(each)), "note": note}
     features = border_features(images.read(frames))
     right = np.zeros(len(frames), bool)
-    for train, test in GroupKFold(FOLDS).split(features, labels, recordings):
+    for train, test in StratifiedGroupKFold(FOLDS).split(features, labels, recordings):
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
         right[test] = probe.fit(features[train], labels[train]).predict(features[test]) == labels[test]
     rates = np.array([right[recordings == name].mean() for name in np.unique(recordings)])

@@ -16,18 +16,17 @@ def scale_out_of_fold(logits: np.ndarray, labels: np.ndarray, groups: Groups) ->
     Args:
       logits: float `[frames, classes]`.
       labels: int `[frames]`.
-      groups: of the frames; those of a dog go to the two halves in turn.
+      groups: of the frames; those of a dog go to the two halves in turn. Some dog has two.
 
     Returns:
-      The scaled logits, and the mean of the two temperatures. Frames whose other half is empty stay as they are.
+      The scaled logits, and the mean of the two temperatures.
     """
     half = halves(groups)
     scaled, temperatures = np.array(logits, np.float64), []
     for side in (0, 1):
-        if np.any(half != side) and np.any(half == side):
-            temperatures.append(fit_temperature(logits[half != side], labels[half != side]))
-            scaled[half == side] /= temperatures[-1]
-    return scaled, float(np.mean(temperatures)) if temperatures else 1.0
+        temperatures.append(fit_temperature(logits[half != side], labels[half != side]))
+        scaled[half == side] /= temperatures[-1]
+    return scaled, float(np.mean(temperatures))
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

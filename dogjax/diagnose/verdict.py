@@ -23,8 +23,7 @@ def headline(diagnosis: dict[str, Any]) -> str:
         )
     elif not is_calm(diagnosis["symptom"]):
         sentences.append(_UNKNOWN)
-    if jumps:
-        sentences += _how_sure(diagnosis)
+    sentences += _how_sure(diagnosis, jumps)
     return " ".join(sentences)
 
 
@@ -39,7 +38,6 @@ def in_words(diagnosis: dict[str, Any]) -> str:
     if jumps:
         sentences.append(f"First cause: {_cause(jumps[0])}")
         sentences += [f"Then: {_cause(cause)}" for cause in jumps[1:]]
-        sentences += _how_sure(diagnosis)
         stays = diagnosis["unexplained"]
         sentences.append(f"{stays:.0%} of the volatility stays with every switch on: unexplained.")
     elif not is_calm(symptom):
@@ -47,15 +45,17 @@ def in_words(diagnosis: dict[str, Any]) -> str:
     if level:
         sentences.append("Of the score itself:" if jumps else "What its level is worth:")
         sentences += [_cause(cause) for cause in level]
+    sentences += _how_sure(diagnosis, causes)
     if not diagnosis["repeats"]:
         sentences.append("This machine does not give the run's bits, so all of this is of nearly the same network.")
     return " ".join(sentences)
 
 
-def _how_sure(diagnosis: dict[str, Any]) -> list[str]:
-    """Nothing where intervals say it."""
+def _how_sure(diagnosis: dict[str, Any], causes: list[dict[str, Any]]) -> list[str]:
+    """Nothing where intervals say it, or none of the causes is a switch's."""
     why = diagnosis["no_intervals"]
-    return [f"How sure these shares are cannot be told: {why}."] if why else []
+    switches = [cause for cause in causes if cause["name"] in (*diagnosis["drops"], "learning_rate")]
+    return [f"How sure these shares are cannot be told: {why}."] if why and switches else []
 
 
 def _symptom(symptom: dict[str, Any]) -> str:

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from scipy.stats import bootstrap, norm, t
 
+from dogjax.data.splits import block_numbers
+
 RESAMPLES = 2000
 # Groups beyond the first of each stratum. With three (two recordings of each of three dogs) a nominal
 # 95 % interval covered 72 % of simulated truths; with six, 90 %.
 FEWEST_SPARE_GROUPS = 4
 # Resemblance fades with seconds, not with frames, so the n^(1/3) frames of Hall, Horowitz & Jing (1995)
-# would be a second or so of video at 10 frames a second. This is the longest block of a `block` split; where a split
-# has shorter ones, these are what it holds out as a whole.
+# would be a second or so of video at 10 frames a second. This is the longest block that a `block` split chooses by
+# itself.
 BLOCK_SECONDS = 30.0
 # Resamples that are in memory at once.
 BATCH = 100
@@ -53,22 +55,21 @@ def group_frames(
 ) -> Groups:
     """Groups frames by recording, or by blocks of time for a dog that has a single recording.
 
-    A recording that shows several dogs is one group, and counts for the dog it shows most. A block
-    holds the frames of less than so many seconds from its first.
+    A recording that shows several dogs is one group, and counts for the dog it shows most. Blocks are the split's,
+    counted from the recording's start, or hold the frames of less than 30 seconds from their first.
 
     Args:
       labels: int `[frames]`.
       recordings: text `[frames]`; where any is `""`, every frame is a group.
       times: float `[frames]`, seconds from the recording's start.
       label_names: one name a class.
-      block_seconds: of the blocks that the split holds out; null: 30.
+      block_seconds: of the blocks that the split holds out; null: it holds out something else.
     """
     if unnamed := np.count_nonzero(recordings == ""):
         note = f"the data name no recording for {unnamed} of {len(labels)} frames, so all are taken as independent"
         return Groups("frame", np.arange(len(labels)), labels, (note,))
     names, index = np.unique(recordings, return_inverse=True)
     strata = _most_frequent_label(index, labels, len(names), len(label_names))
-    block_seconds = BLOCK_SECONDS if block_seconds is None else block_seconds
     lone = np.flatnonzero(np.bincount(strata)[strata] == 1)
     if not len(lone):
         return Groups("recording", index, strata, ())
@@ -79,11 +80,13 @@ def group_frames(
         index[frames[blocks > 0]] = len(strata) + blocks[blocks > 0] - 1
         strata = np.append(strata, np.full(blocks.max(), strata[group]))
     dogs = ", ".join(sorted(f"'{label_names[label]}'" for label in strata[lone]))
-    note = (
-        f"blocks of {block_seconds:g} s stand for recordings of dogs that have only one ({dogs}), "
+    notes = [
+        f"blocks of {block_seconds or BLOCK_SECONDS:g} s stand for recordings of dogs that have only one ({dogs}), "
         "so how one recording differs from the next is not counted"
-    )
-    return Groups("block", index, strata, (note,))
+    ]
+    if block_seconds and block_seconds < BLOCK_SECONDS:
+        notes.append("blocks that short resemble their neighbours, so an interval over them is too narrow")
+    return Groups("block", index, strata, tuple(notes))
 
 
 def too_few_groups(groups: Groups) -> str | None:
@@ -181,12 +184,14 @@ def _most_frequent_label(index: np.ndarray, labels: np.ndarray, groups: int, cla
     return counts.reshape(groups, classes).argmax(axis=1)
 
 
-def _blocks(times: np.ndarray, seconds: float) -> np.ndarray:
-    """The number, from 0, of each frame's block: int64 `[frames]`."""
+def _blocks(times: np.ndarray, seconds: float | None) -> np.ndarray:
+    """The number, from 0 and without a gap, of each frame's block: int64 `[frames]`."""
+    if seconds is not None:
+        return np.unique(block_numbers(times, seconds), return_inverse=True)[1]
     numbers = np.zeros(len(times), np.int64)
     start, number = np.min(times), 0
     for frame in np.argsort(times, kind="stable"):
-        if times[frame] - start >= seconds - 1e-9:
+        if times[frame] - start >= BLOCK_SECONDS:
             start, number = times[frame], number + 1
         numbers[frame] = number
     return numbers

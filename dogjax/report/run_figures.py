@@ -115,7 +115,9 @@ def shares_picture(shares: dict[str, Any]) -> Picture:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.set_xlabel("share of the volatility")
 
-    caption = "Shapley values: they add up to the whole. Lines are 95 % intervals over the validation recordings."
+    caption = "Shapley values: they add up to the whole."
+    if any(each["interval"] for each in shares.values()):
+        caption += " Lines are 95 % intervals over the validation recordings, or blocks of them."
     return draw("Whose jumps they are", caption, 0.8 + 0.35 * len(shares), paint)
 
 

@@ -21,10 +21,10 @@ def in_words(study: dict[str, Any]) -> str:
 
 def _seeds(study: dict[str, Any]) -> list[str]:
     sentences = [_control(study["control"])]
-    arms, against = study["arms"], study.get("against_poke")
-    if not against or arms["poke"]["accuracy"]["sd"] is None:
+    arms, against = study["arms"], study.get("against_poke") or {}
+    most = ALL if ALL in arms else next(iter(against), None)
+    if most is None or any(arms[name]["accuracy"]["sd"] is None for name in ("poke", most)):
         return [*sentences, "No floor is measured yet: nothing can be said of the streams."]
-    most = ALL if ALL in arms else next(iter(against))
     every = "every stream" if most == ALL else f"the stream {most}"
     sentences.append(
         f"With a fresh seed for {every}, the final accuracy has a standard deviation of "

@@ -138,6 +138,7 @@ def test_fewer_training_recordings_are_whole_ones_of_each_dog_with_the_same_vali
         assert np.array_equal(np.flatnonzero(kept), split.train)  # with all their frames
         for dog in range(3):
             assert len(np.unique(table.recording[split.train[table.label[split.train] == dog]])) == count
+    assert audit_split(table, one, configs[2])["purged_frames"] == 0  # training does without the others
     thinned = split_frames(table, dataclasses.replace(configs[1], train_fraction=0.1), STREAMS)
     assert len(np.unique(table.recording[thinned.train])) > 1 and set(thinned.train) < set(half.train)
 

@@ -95,7 +95,8 @@ def test_a_curve_that_stays_within_a_tenth_of_a_nat_is_calm():
 
 def test_predictions_that_are_not_too_sure_are_no_overconfidence():
     table = shares(overconfidence=(0.3, 0.5))
-    assert names(findings(shares=table, others={"temperature": 1.1, "drops": table})) == []
+    assert names(findings(shares=table, drops=table, others={"temperature": 1.1})) == []
+    assert names(findings({"volatility": 0.01}, drops=table, others={"temperature": 1.3})) == ["overconfidence"]
 
 
 def test_without_intervals_only_a_large_share_is_evidence():

@@ -12,10 +12,12 @@ from dogjax.config import replace_fields
 from dogjax.diagnose.causes import Cause
 from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.errors import UserError
+from dogjax.report.page import write_page
 from dogjax.train.experiment import build_experiment
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
-from tests.train.runs import run_command
+from tests.data.videos import busy_pictures, write_video
+from tests.train.runs import Setup, run_command
 
 EPOCHS = 10
 
@@ -144,6 +146,23 @@ def test_a_diagnosis_from_the_command_line_ends_with_a_page(setup, lagging):
     assert ended.returncode == 0, ended.stderr
     verdict = json.loads((lagging / "diagnosis.json").read_text())["verdict"]
     assert verdict.split(". First cause")[0] in (lagging / "report.html").read_text()
+
+
+def test_one_block_of_each_dog_gives_shares_without_intervals_and_no_temperature(tmp_path):
+    for seed, dog in enumerate(("ash", "bea", "cole")):
+        write_video(tmp_path / f"videos/{dog}/only.mp4", busy_pictures(80, seed=seed))
+    clips = Setup(tmp_path / "videos", tmp_path / "cache")
+    fields = {"split.strategy": "block", "model.norm_momentum": 0.99, "optim.learning_rate": 0.05}
+    found = diagnosis(trained(clips, tmp_path / "run", **fields))
+    assert list(found["shares"]) == ["batch_norm_statistics", "last_iterate", "unexplained"]
+    assert found["no_intervals"].startswith("too few blocks for an interval: 3 of 3 dogs")
+    tables = (found["shares"], found["drops"], found["quality"])
+    assert [each["interval"] for table in tables for each in table.values()] == [None] * 7
+    assert found["causes"][0]["name"] in ("batch_norm_statistics", "last_iterate")
+    assert "How sure these shares are cannot be told: too few blocks" in found["verdict"]
+    write_page(tmp_path / "run")
+    page = (tmp_path / "run/report.html").read_text()
+    assert "Shares without intervals: too few blocks" in page and "Lines are 95 % intervals" not in page
 
 
 @pytest.mark.parametrize(

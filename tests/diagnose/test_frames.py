@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from dogjax.data.frames import MemoryImages
 from dogjax.data.splits import Split
 from dogjax.diagnose.batch_norm import distances
 from dogjax.diagnose.cartography import Dynamics, Tally, training_dynamics
 from dogjax.diagnose.counterfactual import Counterfactuals
 from dogjax.diagnose.gallery import APART_SECONDS, choose_sheets, choose_sheets_of_study
 from dogjax.diagnose.levels import drops_with_intervals
+from dogjax.diagnose.probes import probe_background
 from dogjax.diagnose.quality import describe_quality
 from dogjax.eval.intervals import Groups
 from dogjax.eval.predictions import write_predictions
@@ -56,7 +58,7 @@ class TestGallery:
         labels = np.repeat([0, 1], 30)
         everything = table(labels, [f"rec{number // 15}" for number in range(self.frames)])
         validation = np.arange(0, self.frames, 2)
-        split = Split(np.arange(1, self.frames, 2), validation, np.zeros(self.frames, np.int64), None, None)
+        split = Split(np.arange(1, self.frames, 2), validation, np.zeros(self.frames, np.int64), None, None, 0)
         confidence = generator().uniform(size=len(validation))
         dynamics = Dynamics(confidence, confidence[::-1], (confidence > 0.5) * 1.0, generator().integers(0, 2, 30))
         found = choose_sheets(everything, split, dynamics, list(errors), ["biscuit", "pepper"])
@@ -111,6 +113,19 @@ class TestGallery:
 
     def test_a_sheet_without_frames_is_left_out(self):
         assert "Probable label errors" not in self.sheets()[-1]
+
+
+class TestBackgroundProbe:
+    def test_it_has_seen_each_dog_however_unequal_the_recordings_are(self):
+        lengths = {"ash": [10, 10, 10], "bea": [100, 90, 80, 70]}
+        table = make_table(
+            [(dog, f"{dog}/{n}", "", size) for dog, each in lengths.items() for n, size in enumerate(each)]
+        )
+        rng = generator()
+        colours = np.where(table.label[:, None, None, None], 200, 50) + rng.integers(-5, 5, (len(table), 16, 16, 3))
+        found = probe_background(table, MemoryImages(colours.astype(np.uint8)))
+        assert found["accuracy"] == 1 and found["groups"] == 7
+        assert found["chance"] == pytest.approx(340 / 370)
 
 
 class TestQuality:

@@ -189,11 +189,11 @@ class TestNoInterval:
         assert "9 of 3 dogs, 1 of one of them" in result["note"]
 
     def test_blocks_are_as_long_as_those_that_the_split_holds_out(self):
-        labels, times = np.repeat([0, 1], 30), np.tile(np.r_[0:1.5:0.1, 4.5:6:0.1], 2)
+        labels, times = np.repeat([0, 1], 30), np.tile(np.r_[1.5:3:0.1, 3:4.5:0.1], 2)
         recordings = np.array(["a", "b"])[labels]
         assert group_frames(labels, recordings, times, DOGS).index.tolist() == labels.tolist()
         groups = group_frames(labels, recordings, times, DOGS, 1.5)
-        assert groups.unit == "block" and "blocks of 1.5 s" in groups.notes[0]
+        assert groups.unit == "block" and "blocks of 1.5 s" in groups.notes[0] and "too narrow" in groups.notes[1]
         assert groups.index.tolist() == np.repeat([0, 2, 1, 3], 15).tolist() and groups.strata.tolist() == [0, 1, 0, 1]
 
     def test_one_frame_gives_null(self):

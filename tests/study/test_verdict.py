@@ -34,6 +34,14 @@ def seeds(ratio, significant, p=0.01):
     return in_words(study(kind="seeds", arms={"poke": arm, "init": arm, "all": arm}, against_poke=floors))
 
 
+def test_without_two_runs_of_the_floor_and_of_all_streams_nothing_is_said():
+    arm = {"runs": 2, "diverged": 0, "accuracy": {"mean": 0.8, "sd": 0.1, "interval": [0.1, 0.2]}, "volatility": None}
+    one = arm | {"accuracy": {"mean": 0.8, "sd": None, "interval": None}}
+    for arms in ({"poke": arm, "all": one}, {"poke": one, "all": arm}, {"poke": arm}):
+        against = {"all": {"accuracy": None, "loss": None}} if "all" in arms else {}
+        assert "No floor is measured yet" in in_words(study(kind="seeds", arms=arms, against_poke=against))
+
+
 def test_a_stream_above_the_floor_is_named():
     assert "The stream 'init' spreads the runs more than that floor: 3.0 times that of accuracy." in seeds(3.0, True)
     assert "can be told from the floor" not in seeds(3.0, True)
