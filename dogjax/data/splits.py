@@ -121,7 +121,7 @@ def _groups(table: FrameTable, config: SplitConfig, block_seconds: float | None)
     """Text `[frames]`: what must stay on one side."""
     if config.strategy == "frame":
         return table.frame_id
-    if config.strategy != "block":
+    if block_seconds is None:
         return getattr(table, config.strategy)
     blocks = block_numbers(table.time, block_seconds)
     return np.array([f"{recording}#{block}" for recording, block in zip(table.recording, blocks)])
