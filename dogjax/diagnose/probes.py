@@ -20,7 +20,7 @@ from dogjax.train.state import Variables
 # Averaged to squares of this many pixels: colours and places, not textures.
 CELL = 4
 MOST_FRAMES = 600
-# Every dog is in each fold, and so in the training part of each, whose recordings are at least so many.
+# Folds are stratified: a dog with as many recordings is in each of them, and so in what the probe learns from.
 FOLDS = FEWEST_GROUPS = 3
 
 

@@ -155,6 +155,7 @@ def test_one_block_of_each_dog_gives_shares_without_intervals_and_no_temperature
     fields = {"split.strategy": "block", "model.norm_momentum": 0.99, "optim.learning_rate": 0.05}
     found = diagnosis(trained(clips, tmp_path / "run", **fields))
     assert list(found["shares"]) == ["batch_norm_statistics", "last_iterate", "unexplained"]
+    assert found["no_intervals"] in json.loads((tmp_path / "run/evaluation.json").read_text())["intervals"]["note"]
     assert found["no_intervals"].startswith("too few blocks for an interval: 3 of 3 dogs")
     tables = (found["shares"], found["drops"], found["quality"])
     assert [each["interval"] for table in tables for each in table.values()] == [None] * 7
@@ -162,6 +163,10 @@ def test_one_block_of_each_dog_gives_shares_without_intervals_and_no_temperature
     assert "How sure these shares are cannot be told: too few blocks" in found["verdict"]
     write_page(tmp_path / "run")
     page = (tmp_path / "run/report.html").read_text()
+    shorter = diagnosis(trained(clips, tmp_path / "shorter", **fields, **{"split.block_seconds": 1.0}))
+    evaluation = json.loads((tmp_path / "shorter/evaluation.json").read_text())
+    assert shorter["no_intervals"] is None and "overconfidence" in shorter["shares"]
+    assert evaluation["intervals"]["groups"] == shorter["audit"]["validation"]["groups"]
     assert "Shares without intervals: too few blocks" in page and "Lines are 95 % intervals" not in page
 
 
