@@ -101,7 +101,7 @@ def _curves(axes: Axes, outcomes: list[Outcome]) -> None:
         axes.plot(epochs[: len(each)], each, color=GREY, linewidth=0.5, alpha=0.7)
     axes.plot(epochs, np.median(whole, axis=0), color=BLUE, linewidth=1.5)
     axes.set_yscale("log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 
 def lengths_picture(study: dict[str, Any]) -> Picture:
