@@ -75,19 +75,26 @@ def _evaluate(workdir: "Workdir") -> None:
 def _diagnose(workdir: "Workdir") -> None:
     from dogjax.diagnose.diagnose import diagnose_workdir
     from dogjax.report.page import write_page
+    from dogjax.report.summary import summarise_diagnosis
     from dogjax.study.cartography import map_frames
     from dogjax.study.study import is_study
 
-    explain = map_frames if is_study(workdir) else diagnose_workdir
-    explain(workdir, None if CONFIG.value is None else _config())
+    config = None if CONFIG.value is None else _config()
+    if is_study(workdir):
+        map_frames(workdir, config)
+    else:
+        diagnose_workdir(workdir, config)
+        print(summarise_diagnosis(workdir.path))
     write_page(workdir.path)
 
 
 def _study(workdir: "Workdir") -> None:
     from dogjax.report.page import write_page
+    from dogjax.report.summary import summarise_study
     from dogjax.study.study import run_study
 
     run_study(_config(), workdir)
+    print(summarise_study(workdir.path))
     write_page(workdir.path)
 
 

@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
-import shlex
 from collections.abc import Callable
 from typing import Any
 
 from dogjax.diagnose.counterfactual import AUGMENTED, BATCH_NORM, LAST_ITERATE, OVERCONFIDENCE
 from dogjax.diagnose.findings import Findings
 from dogjax.diagnose.honest_split import leaky_share
+from dogjax.diagnose.overrides import as_flags
 from dogjax.diagnose.shares import LEAST_SHARE
 
 # Below it a curve is calm: the loss moves by some 10 % of itself from epoch to epoch. Of 29 runs like those of
@@ -60,14 +60,7 @@ class Cause:
     @property
     def override(self) -> str:
         """The fix as a shell takes it; empty where there is none."""
-        return " ".join(shlex.quote(f"--config.{field}={_literal(value)}") for field, value in self.fix.items())
-
-
-def _literal(value: Any) -> str:
-    """As the command line takes it."""
-    if isinstance(value, list):
-        return str(tuple(value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return as_flags(self.fix)
 
 
 def rank_causes(findings: Findings) -> list[Cause]:

@@ -12,7 +12,9 @@ from dogjax.diagnose.counterfactual import Counterfactuals, Switches, score_agai
 from dogjax.diagnose.findings import Findings
 from dogjax.diagnose.gallery import Sheet, choose_sheets
 from dogjax.diagnose.measure import measure
+from dogjax.diagnose.overrides import as_flags
 from dogjax.diagnose.pictures import remove_other_pictures, write_pictures
+from dogjax.diagnose.trial import trial_fields
 from dogjax.diagnose.verdict import in_words
 from dogjax.errors import UserError
 from dogjax.eval.curves import von_neumann_volatility
@@ -92,9 +94,12 @@ def _sheets(experiment: Experiment, findings: Findings) -> list[Sheet]:
 
 def _describe(findings: Findings, found: Counterfactuals) -> dict[str, Any]:
     """What was found, ready for JSON."""
+    causes = rank_causes(findings)
+    trial = trial_fields(findings.config.split, causes)
     return {
         "symptom": findings.symptom,
-        "causes": [dataclasses.asdict(cause) | {"override": cause.override} for cause in rank_causes(findings)],
+        "causes": [dataclasses.asdict(cause) | {"override": cause.override} for cause in causes],
+        "trial": f"--mode=study {as_flags(trial)}" if trial else None,
         "shares": findings.shares,
         "unexplained": findings.shares["unexplained"]["share"] if findings.shares else None,
         "drops": findings.drops,

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 # Okabe & Ito, "Color universal design" (2008): told apart by readers with any colour vision.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -53,3 +55,13 @@ def draw(title: str, caption: str, height: float, paint: Callable[[Figure], None
         text = io.BytesIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
     return Picture(title, caption, "data:image/svg+xml;base64," + base64.b64encode(text.getvalue()).decode())
+
+
+def use_log_scale(axes: Axes) -> None:
+    """A logarithmic ordinate with the numbers written out; call it after plotting."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    # Over many decades 2 and 5 would not fit beside 1.
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 100 else (1.0,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())

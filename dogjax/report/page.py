@@ -6,6 +6,7 @@ from typing import Any
 
 import jinja2
 
+from dogjax.diagnose.trial import QUESTION
 from dogjax.diagnose.verdict import headline
 from dogjax.errors import UserError
 from dogjax.files import read_json, read_json_lines, write_text
@@ -75,6 +76,7 @@ def _run_page(workdir: pathlib.Path) -> str:
         result=read_json(workdir / "result.json"),
         diagnosis=diagnosis,
         headline=headline(diagnosis) if diagnosis else "",
+        question=QUESTION,
         overview=[overview_picture(diagnosis["curves"])] if diagnosis else [],
         pictures=pictures,
         gallery=_gallery(workdir, diagnosis["gallery"]) if diagnosis else [],

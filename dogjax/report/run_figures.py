@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from dogjax.report.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, draw
+from dogjax.report.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, draw, use_log_scale
 
 # Lines of one picture differ in both.
 _COLOURS, _LINES = (BLUE, ORANGE, GREEN, PURPLE, GREY), ("-", "--", "-.", ":", "-")
@@ -24,7 +24,7 @@ def loss_picture(metrics: list[dict[str, Any]]) -> Picture:
         axes.plot(epochs, validation, color=ORANGE, marker="." if len(epochs) < 30 else "", label="validation")
         if precise != validation:
             axes.plot(epochs, precise, color=BLUE, linestyle="--", label="validation, BatchNorm measured anew")
-        axes.set_yscale("log")
+        use_log_scale(axes)
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
         figure.legend(loc="outside upper left", frameon=False)
@@ -66,7 +66,7 @@ def overview_picture(curves: dict[str, Any]) -> Picture:
         axes = figure.subplots()
         axes.plot(curves["epochs"], curves["loss"]["as_it_was"], color=ORANGE, label="as it was")
         axes.plot(curves["epochs"], curves["loss"]["all"], color=BLUE, linestyle="--", label="as it would have been")
-        axes.set_yscale("log")
+        use_log_scale(axes)
         axes.set_ylabel("validation loss")
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -90,7 +90,7 @@ def counterfactual_picture(curves: dict[str, Any]) -> Picture:
             axes.plot(epochs, losses["as_it_was"], color=ORANGE, label="as it was")
             axes.plot(epochs, losses[name], color=BLUE, linestyle="--", label="as it would have been")
             axes.set_title("all of them" if name == "all" else _SWITCHES[name], loc="left")
-            axes.set_yscale("log")
+            use_log_scale(axes)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", frameon=False, ncols=2)
         panels[-1].set_xlabel("epoch")
         panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -130,7 +130,7 @@ def distance_picture(epochs: list[int], distances: dict[str, list[float]]) -> Pi
             distances.items(), itertools.cycle(_COLOURS), itertools.cycle(_LINES)
         ):
             axes.plot(epochs, values, color=colour, linestyle=style, label=layer)
-        axes.set_yscale("log")
+        use_log_scale(axes)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("largest distance / SD")

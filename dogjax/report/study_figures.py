@@ -9,7 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from dogjax.report.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Picture, draw
+from dogjax.report.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    Picture,
+    draw,
+    use_log_scale,
+)
 from dogjax.study.outcome import Outcome
 from dogjax.study.plan import REFERENCE
 
@@ -100,7 +112,7 @@ def _curves(axes: Axes, outcomes: list[Outcome]) -> None:
     for each in curves:
         axes.plot(epochs[: len(each)], each, color=GREY, linewidth=0.5, alpha=0.7)
     axes.plot(epochs, np.median(whole, axis=0), color=BLUE, linewidth=1.5)
-    axes.set_yscale("log")
+    use_log_scale(axes)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 

@@ -1,11 +1,15 @@
-"""What a run says, in a few lines of text, from the files in its workdir alone."""
+"""What a run, a diagnosis or a study says, in a few lines for a terminal, from the files in its workdir alone."""
 
 import pathlib
+import textwrap
 from typing import Any
 
+from dogjax.diagnose.trial import QUESTION
+from dogjax.diagnose.verdict import headline
 from dogjax.files import read_json, read_json_lines
 
 LAST_EPOCHS = 10
+WIDTH = 110
 
 
 def summarise_workdir(workdir: pathlib.Path) -> str:
@@ -14,6 +18,36 @@ def summarise_workdir(workdir: pathlib.Path) -> str:
     metrics = read_json_lines(workdir / "metrics.jsonl")
     lines = [*_curve(metrics), *_frames(evaluation), *_confusion(evaluation)]
     return "\n".join(["", *lines, f"results in {workdir} (result.json, metrics.jsonl, evaluation.json, tensorboard/)"])
+
+
+def summarise_diagnosis(workdir: pathlib.Path) -> str:
+    """The verdict, each cause with its evidence and its change, and the study that would try the changes."""
+    diagnosis = read_json(workdir / "diagnosis.json")
+    lines = ["", *_wrapped(headline(diagnosis))]
+    for cause in diagnosis["causes"]:
+        lines += ["", _title(cause), *_wrapped(cause["evidence"] + ".", "    ")]
+        lines += [f"    {cause['override']}"] if cause["override"] else []
+    if diagnosis["trial"]:
+        lines += ["", *_wrapped(QUESTION), f"    {diagnosis['trial']}"]
+    return "\n".join([*lines, ""])
+
+
+def summarise_study(workdir: pathlib.Path) -> str:
+    """The verdict of a study."""
+    return "\n".join(["", *_wrapped(read_json(workdir / "study.json")["verdict"]), ""])
+
+
+def _title(cause: dict[str, Any]) -> str:
+    of = "the jumps" if cause["explains"] == "jumps" else "the score"
+    share, interval = cause["share"], cause["interval"]
+    sure = f" ({interval[0]:.0%} to {interval[1]:.0%})" if interval else ""
+    return f"{cause['name'].replace('_', ' ')}: " + (f"{share:.0%}{sure} of {of}" if share is not None else f"of {of}")
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _curve(metrics: list[dict[str, Any]]) -> list[str]:

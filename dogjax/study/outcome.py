@@ -57,8 +57,10 @@ class Outcome:
 
     @functools.cached_property
     def volatility(self) -> float | None:
-        """Von Neumann volatility of the whole validation curve."""
-        return von_neumann_volatility(np.array([line["validation"]["loss"] for line in self.metrics]))
+        """Von Neumann volatility of the whole validation curve, from one epoch of the study to the next."""
+        epochs = {self._own(epoch) for epoch in range(1, self.run.study_epochs + 1)}
+        seen = [line["validation"]["loss"] for line in self.metrics if line["epoch"] in epochs]
+        return von_neumann_volatility(np.array(seen))
 
     def predictions(self, epoch: int) -> Predictions:
         """Logits of its validation frames after `epoch` epochs of the study."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dogjax.study.analysis import LEVEL
 from dogjax.study.plan import ALL, REFERENCE
 
 
@@ -115,17 +116,12 @@ def _crossed(study: dict[str, Any]) -> list[str]:
 
 
 def _arms(study: dict[str, Any]) -> list[str]:
-    sentences = []
-    for name, measures in study["against_reference"].items():
-        if not measures["accuracy"]:
-            sentences.append(f"'{name}' has too few finished pairs to be compared.")
-            continue
-        changes = [text for each in ("accuracy", "loss", "volatility") if (text := _change(each, measures[each]))]
-        sentences.append(
-            f"'{name}' against '{REFERENCE}', {measures['accuracy']['pairs']} pairs: {'; '.join(changes)}."
-        )
-    fixed = [f"'{name}'" for name, measures in study["against_reference"].items() if measures["fixed"]]
-    if fixed:
+    table = study["against_reference"]
+    compared = {name: measures for name, measures in table.items() if measures["accuracy"]}
+    sentences = [_one_arm(*each) for each in compared.items()] if len(compared) == 1 else _many_arms(compared)
+    if few := [f"'{name}'" for name in table if name not in compared]:
+        sentences.append(f"Too few pairs are finished to compare {_listed(few)}.")
+    if fixed := [f"'{name}'" for name, measures in table.items() if measures["fixed"]]:
         sentences.append(
             f"Fixed by {_listed(fixed)}: less than half the volatility, and at most a point of accuracy lost, with "
             "95 % confidence each."
@@ -139,21 +135,65 @@ def _arms(study: dict[str, Any]) -> list[str]:
     return sentences or ["No arm has run yet."]
 
 
+def _one_arm(name: str, measures: dict[str, Any]) -> str:
+    changes = [text for each in ("accuracy", "loss", "volatility") if (text := _change(each, measures[each]))]
+    return f"'{name}' against '{REFERENCE}', {measures['accuracy']['pairs']} pairs: {'; '.join(changes)}."
+
+
+def _many_arms(compared: dict[str, Any]) -> list[str]:
+    """What stands out; the rest is for a table."""
+    apart, significant = [], []
+    for measure in ("accuracy", "loss", "volatility"):
+        known = {name: measures[measure] for name, measures in compared.items() if measures[measure]}
+        with_arms = [f"'{name}' ({_size(measure, each)})" for name, each in known.items() if _stands_out(measure, each)]
+        if known:
+            apart.append(f"the {measure} with {_listed(with_arms) if with_arms else 'no arm'}")
+        tested = {name: each for name, each in known.items() if each["p"] is not None}
+        significant += [f"the {measure} of '{name}'" for name, each in tested.items() if each["holm_p"] < LEVEL]
+    if not apart:
+        return []
+    sentences = [f"By 95 % intervals, each for itself, differ from '{REFERENCE}': {'; '.join(apart)}."]
+    if any(measures["accuracy"]["p"] is not None for measures in compared.values()):
+        which = _listed(significant) if significant else "nothing"
+        sentences.append(f"Adjusted for {len(compared)} arms (Holm), significant: {which}{_at_best(compared)}.")
+    return sentences
+
+
+def _at_best(compared: dict[str, Any]) -> str:
+    """A sign-flip test of so few pairs may not be able to find anything."""
+    smallest = len(compared) * 2.0 ** (1 - max(measures["accuracy"]["pairs"] for measures in compared.values()))
+    return f", as with so few seeds no p can be below {smallest:.2f}" if smallest >= LEVEL else ""
+
+
+def _stands_out(measure: str, comparison: dict[str, Any]) -> bool:
+    """Whether the interval of the difference, or of the ratio of volatilities, leaves out equality."""
+    ratio = comparison["ratio"] if measure == "volatility" else None
+    (low, high), equal = (ratio["interval"], 1.0) if ratio else (comparison["interval"], 0.0)
+    return not low <= equal <= high
+
+
+def _size(measure: str, comparison: dict[str, Any]) -> str:
+    if measure == "volatility" and comparison["ratio"]:
+        return f"times {comparison['ratio']['ratio']:.2f}"
+    return (
+        f"{comparison['difference'] * 100:+.1f} points" if measure == "accuracy" else f"{comparison['difference']:+.3f}"
+    )
+
+
 def _change(name: str, comparison: dict[str, Any] | None) -> str:
     if not comparison:
         return ""
     certain = " (too few pairs for a p-value)"
     if comparison["p"] is not None:
-        word = "significant" if comparison["holm_p"] < 0.05 else "not significant"
+        word = "significant" if comparison["holm_p"] < LEVEL else "not significant"
         certain = f" ({word}, p {comparison['holm_p']:.3f} by Holm)"
     if name == "volatility" and comparison["ratio"]:
         low, high = comparison["ratio"]["interval"]
-        return f"volatility times {comparison['ratio']['ratio']:.2f} ({low:.2f} to {high:.2f}){certain}"
+        return f"volatility {_size(name, comparison)} ({low:.2f} to {high:.2f}){certain}"
     low, high = comparison["interval"]
     if name == "accuracy":
-        size = f"{comparison['difference'] * 100:+.1f} points ({low * 100:+.1f} to {high * 100:+.1f})"
-        return f"accuracy {size}{certain}"
-    return f"{name} {comparison['difference']:+.3f} ({low:+.3f} to {high:+.3f}){certain}"
+        return f"accuracy {_size(name, comparison)} ({low * 100:+.1f} to {high * 100:+.1f}){certain}"
+    return f"{name} {_size(name, comparison)} ({low:+.3f} to {high:+.3f}){certain}"
 
 
 def _control(control: dict[str, Any]) -> str:

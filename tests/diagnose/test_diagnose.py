@@ -11,6 +11,7 @@ from PIL import Image
 from dogjax.config import replace_fields
 from dogjax.diagnose.causes import Cause
 from dogjax.diagnose.diagnose import diagnose_workdir
+from dogjax.diagnose.verdict import headline
 from dogjax.errors import UserError
 from dogjax.report.page import write_page
 from dogjax.train.experiment import build_experiment
@@ -119,6 +120,15 @@ def test_a_fix_works_when_it_is_pasted_into_a_shell(setup, tmp_path):
         assert ended.returncode == 0, ended.stderr
 
 
+def test_the_study_of_the_changes_runs_when_it_is_pasted_into_a_shell(setup, lagging, tmp_path):
+    trial = diagnosis(lagging)["trial"]
+    assert trial.startswith("--mode=study ")
+    short = ("--config.study.replicates=2", "--config.train.epochs=1")
+    ended = run_command(setup.command(tmp_path / "trial", *shlex.split(trial), *short))
+    assert ended.returncode == 0, ended.stderr
+    assert "'diagnosed' against 'reference', 2 pairs" in ended.stdout
+
+
 def test_weights_that_are_missing_before_the_scored_epochs_are_left_out_of_the_average(lagging, tmp_path):
     shutil.copytree(lagging, tmp_path / "run")
     for epoch in range(1, 5):
@@ -144,8 +154,11 @@ def test_every_fix_is_an_override_that_the_command_line_takes(setup, lagging):
 def test_a_diagnosis_from_the_command_line_ends_with_a_page(setup, lagging):
     ended = run_command([*setup.command(lagging)[:2], f"--workdir={lagging}", "--mode=diagnose"])
     assert ended.returncode == 0, ended.stderr
-    verdict = json.loads((lagging / "diagnosis.json").read_text())["verdict"]
-    assert verdict.split(". First cause")[0] in (lagging / "report.html").read_text()
+    found = json.loads((lagging / "diagnosis.json").read_text())
+    assert found["verdict"].split(". First cause")[0] in (lagging / "report.html").read_text()
+    said = " ".join(ended.stdout.split())
+    assert headline(found) in said and found["trial"] in ended.stdout
+    assert all(f"{each['evidence']}. {each['override']}".strip() in said for each in found["causes"])
 
 
 def test_one_block_of_each_dog_gives_shares_without_intervals_and_no_temperature(tmp_path):

@@ -98,6 +98,7 @@ def test_a_study_killed_several_times_ends_with_the_same_files(setup, finished, 
     ended = run_command(command)
     assert ended.returncode == 0, ended.stderr
     assert files(folder) == files(finished)
+    assert json.loads((folder / "study.json").read_text())["verdict"] in " ".join(ended.stdout.split())
     assert (folder / "report.html").exists()
 
 

@@ -76,3 +76,29 @@ def test_a_fix_and_the_smallest_network_are_named():
     words = arms(0.4, fixed=True, capacity={"best": "reference", "smallest": "calm", "limit": 0.5})
     assert "Fixed by 'calm': less than half the volatility" in words
     assert "'calm', with 1,200 parameters" in words
+
+
+def many_arms(names, p, pairs=6):
+    def measures(name):
+        apart = {"difference": -0.3, "interval": [-0.4, -0.2], "ratio": {"ratio": 0.5, "interval": [0.4, 0.6]}}
+        alike = {"difference": 0.0, "interval": [-0.1, 0.1], "ratio": {"ratio": 1.0, "interval": [0.5, 2.0]}}
+        each = (apart if name == "worse" else alike) | {"pairs": pairs, "p": p, "holm_p": p}
+        return {"accuracy": each, "loss": each, "volatility": each, "fixed": False}
+
+    table = {name: {"diverged": 0, "parameters": 9000} for name in ("reference", *names)}
+    against = {name: measures(name) for name in names}
+    return in_words(study(kind="arms", arms=table, against_reference=against, capacity=None))
+
+
+def test_of_many_arms_those_that_stand_out_are_named():
+    words = many_arms(("worse", "alike"), 0.5)
+    assert "differ from 'reference': the accuracy with 'worse' (-30.0 points); the loss with 'worse' (-0.300)" in words
+    assert "the volatility with 'worse' (times 0.50). Adjusted for 2 arms (Holm), significant: nothing" in words
+    assert "as with so few seeds no p can be below 0.06" in words
+    assert "the accuracy with no arm; the loss with no arm" in many_arms(("alike", "like"), 0.5)
+
+
+def test_significant_arms_are_named_and_seeds_that_are_enough_not_blamed():
+    words = many_arms(("worse", "alike"), 0.02, pairs=9)
+    assert "significant: the accuracy of 'worse', the accuracy of 'alike'" in words and "so few seeds" not in words
+    assert "Holm" not in many_arms(("worse", "alike"), None, pairs=2)

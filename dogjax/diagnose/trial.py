@@ -1,0 +1,36 @@
+"""What would show that the changes help: all of them in a study, on a fold that played no part in finding them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from dogjax.config import SplitConfig
+from dogjax.diagnose.causes import Cause
+
+ARM = "diagnosed"
+# The fewest pairs with which a sign-flip test can give a two-sided p below .05: 2^(1-6) = .031.
+SEEDS = 6
+QUESTION = (
+    f"Would these changes calm the curve? This study trains the run as it is and with every change listed for its "
+    f"jumps, over {SEEDS} common seeds. Add to the run's command, with a new --workdir:"
+)
+
+
+def trial_fields(split: SplitConfig, causes: Iterable[Cause]) -> dict[str, Any] | None:
+    """The study that trains the run as it is and with the fixes of its jumps, over common seeds.
+
+    It takes the split that does not leak, where one was found, and in it the fold after the run's own.
+
+    Args:
+      split: of the run.
+      causes: of its curve.
+
+    Returns:
+      Fields of the configuration and their values; null where no cause of the jumps has a fix.
+    """
+    causes = list(causes)
+    fixes = {field: value for cause in causes if cause.explains == "jumps" for field, value in cause.fix.items()}
+    if not fixes:
+        return None
+    honest = {field: value for cause in causes if cause.name == "leaky_split" for field, value in cause.fix.items()}
+    study = {"study.kind": "arms", "study.replicates": SEEDS, "study.arms": ((ARM, tuple(fixes.items())),)}
+    return honest | {"split.fold": (split.fold + 1) % split.folds} | study
