@@ -38,6 +38,8 @@ def environment() -> dict[str, Any]:
         "cpu_threads": len(os.sched_getaffinity(0)),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "matmul_precision": str(jax.config.jax_default_matmul_precision),
+        "threefry_partitionable": jax.config.jax_threefry_partitionable,
+        "x64": jax.config.jax_enable_x64,
     }
 
 
