@@ -43,12 +43,19 @@ def describe_arm(outcomes: Sequence[Outcome], epoch: int, rng: np.random.Generat
     return {
         "runs": len(outcomes),
         "diverged": len(outcomes) - len(finished),
-        "identical": len({each.bits() for each in outcomes}) == 1,
+        "identical": are_identical(outcomes),
         "parameters": outcomes[0].parameters,
         **describe_spread(outcomes, epoch),
         "volatility": statistics.spread(volatilities) if all(None not in each for each in volatilities) else None,
         **_agreement(finished, epoch, rng),
     }
+
+
+def are_identical(outcomes: Sequence[Outcome]) -> bool | None:
+    """Whether the runs are equal to the bit; null below two, or where one diverged: then nothing was compared."""
+    if len(outcomes) < 2 or not all(each.finished for each in outcomes):
+        return None
+    return len({each.bits() for each in outcomes}) == 1
 
 
 def describe_spread(outcomes: Sequence[Outcome], epoch: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Outcome:
       run: as it was planned.
       folder: of the run.
       status: `finished` or `diverged`.
-      state_sha256: of its last state.
+      state_sha256: of its last state; null where it diverged.
       metrics: the lines of `metrics.jsonl`.
       was_killed: whether it was killed and resumed.
       parameters: of the network.
@@ -32,7 +32,7 @@ class Outcome:
     run: PlannedRun
     folder: pathlib.Path
     status: str
-    state_sha256: str
+    state_sha256: str | None
     metrics: list[dict[str, Any]]
     was_killed: bool
     parameters: int
@@ -66,8 +66,8 @@ class Outcome:
         """Logits of its validation frames after `epoch` epochs of the study."""
         return read_predictions(self.folder, self._own(epoch))
 
-    def bits(self) -> tuple[str, bytes]:
-        """What two runs of one identity have in common."""
+    def bits(self) -> tuple[str | None, bytes]:
+        """What two finished runs of one identity have in common."""
         return self.state_sha256, (self.folder / "metrics.jsonl").read_bytes()
 
 

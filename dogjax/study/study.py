@@ -117,7 +117,7 @@ def _control(arms: dict[str, list[Outcome]]) -> dict[str, Any]:
     outcomes = arms.get(CONTROL, [])
     return {
         "runs": len(outcomes),
-        "identical": len({each.bits() for each in outcomes}) == 1,
+        "identical": analysis.are_identical(outcomes),
         "killed": sum(each.was_killed for each in outcomes),
     }
 

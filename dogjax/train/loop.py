@@ -100,12 +100,12 @@ class Loop:
 
     def _train(self, runs: list[Run], stop: int) -> None:
         seen, started = {id(run): run.frames_seen() for run in runs}, time.monotonic()
-        while (training := [run for run in runs if run in self._active]) and training[0].step < stop:
+        while runs[0].step < stop:
             if self._interrupt.signal or time.monotonic() > self._deadline:
                 self._stop()
-            end = end_of_dispatch(training[0].step, self._steps_per_epoch, self._at_once)
-            self._take_steps(training, min(end, stop) - training[0].step)
-        self._for_each(runs, lambda run: run.check_losses(wait=True))
+            end = end_of_dispatch(runs[0].step, self._steps_per_epoch, self._at_once)
+            self._take_steps(runs, min(end, stop) - runs[0].step)
+        self._for_each(runs, Run.check_losses)
         seconds = time.monotonic() - started
         self._for_each(runs, lambda run: run.note_progress(seconds, run.frames_seen() - seen[id(run)]))
 
@@ -114,8 +114,8 @@ class Loop:
         images, labels = ([[batch[name] for batch in each] for each in batches] for name in ("image", "label"))
         states, keys = [run.state for run in runs], [self._keys[id(run)] for run in runs]
         states, losses = self._replicas.steps(states, images, labels, keys)
-        results = {id(run): (state, each) for run, state, each in zip(runs, states, losses)}
-        self._for_each(runs, lambda run: run.take(*results[id(run)]))
+        for run, state, each in zip(runs, states, losses):
+            run.take(state, each)
 
     def _finish_epoch(self, run: Run) -> None:
         run.finish_epoch()
@@ -131,7 +131,7 @@ class Loop:
                 self._active.remove(run)
 
     def _stop(self) -> None:
-        self._for_each(self._active, lambda run: run.check_losses(wait=True))
+        self._for_each(self._active, Run.check_losses)
         self._for_each(self._active, Run.stop)
         if self._diverged and not self._active:
             raise self._diverged[0]

@@ -14,16 +14,16 @@ def best_epoch(metrics: list[dict[str, Any]]) -> int | None:
 
 
 def describe_result(
-    status: str, step: int, metrics: list[dict[str, Any]], identity: str, digest: str
+    status: str, step: int, metrics: list[dict[str, Any]], identity: str, digest: str | None
 ) -> dict[str, Any]:
     """The content of `result.json`.
 
     Args:
       status: `running`, `stopped`, `finished` or `diverged`.
-      step: batches seen.
+      step: batches seen; of a run that diverged, those before the first bad one.
       metrics: the lines of `metrics.jsonl`.
       identity: SHA-256 of the run's identity.
-      digest: SHA-256 of the state.
+      digest: SHA-256 of the state; null for a run that diverged.
     """
     best = best_epoch(metrics)
     return {

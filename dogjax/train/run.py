@@ -1,6 +1,5 @@
 """One run: begin or resume, look after every epoch, save, and say what came out."""
 
-import collections
 import contextlib
 import resource
 import time
@@ -53,7 +52,7 @@ class Run:
         self.state = experiment.initial_state() if restored is None else restored
         self.step = int(self.state.step)
         self.metrics = metrics[: self.step // self.steps_per_epoch]
-        self._losses: collections.deque[tuple[int, jax.Array]] = collections.deque()
+        self._losses: list[tuple[int, jax.Array]] = []
 
     def begin(self) -> list[str]:
         """Writes what the run is made of, and brings its files to the state that it goes on from.
@@ -89,23 +88,21 @@ class Run:
         return self.experiment.config.train.epochs * self.steps_per_epoch
 
     def take(self, state: TrainState, losses: jax.Array) -> None:
-        """Takes over the result of some steps. The device never waits: losses are looked at when they have arrived.
-
-        Raises:
-          Diverged: an earlier loss is not finite.
-        """
+        """Takes over the result of some steps. The device never waits: `check_losses` looks at the losses later."""
         self._losses.append((self.step, losses))
         self.state, self.step = state, self.step + len(losses)
-        self.check_losses(wait=False)
 
-    def check_losses(self, *, wait: bool) -> None:
-        """Looks at the losses that have arrived, or waits for all.
+    def check_losses(self) -> None:
+        """Waits for the losses of all steps taken, and looks at them.
+
+        Not as they arrive: a run that ends as soon as a bad one is seen ends at a step that is up to chance, and runs
+        side by side with it train on in another number from there.
 
         Raises:
           Diverged: one is not finite.
         """
-        while self._losses and (wait or self._losses[0][1].is_ready()):
-            first, losses = self._losses.popleft()
+        taken, self._losses = self._losses, []
+        for first, losses in taken:
             for step, loss in enumerate(np.asarray(losses), first):
                 if not np.isfinite(loss):
                     self._diverge(step, f"the training loss is {float(loss)}")
@@ -115,7 +112,8 @@ class Run:
         good = self.checkpoints.latest_step()
         report = {"step": step, "epoch": step // self.steps_per_epoch + 1, "frames": ids, "last_good_checkpoint": good}
         self.workdir.write("nonfinite.json", report)
-        self._write_result("diverged", state_sha256(self.state))
+        # Without the state: how far it went beyond that step depends on when the run was looked at.
+        self._write_result("diverged", step, None)
         raise Diverged(
             f"{what} at step {step} (epoch {report['epoch']}), on the batch {', '.join(ids[:3])}, ... "
             f"(all {len(ids)} in nonfinite.json); "
@@ -148,7 +146,7 @@ class Run:
         self.workdir.write_metrics(self.metrics)
         self.tensorboard.write(line)
         digest = state_sha256(self.state)
-        self._write_result("running", digest)
+        self._write_result("running", self.step, digest)
         best = best_epoch(self.metrics) == epoch + 1
         if best or (epoch + 1) % self.experiment.config.train.checkpoint_every_epochs == 0:
             self._save(digest, best=best)
@@ -184,11 +182,11 @@ class Run:
           Diverged: a parameter is not finite.
         """
         if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(jax.device_get(self.state.params))):
-            self._diverge(self.step - 1, "a parameter is not finite")
+            self._diverge(self.step, "a parameter is not finite")  # the step whose loss would say so
         digest = state_sha256(self.state)
         self._save(digest, best=False)
         self.checkpoints.wait()
-        self._write_result("stopped", digest)
+        self._write_result("stopped", self.step, digest)
 
     def finish(self) -> None:
         """Saves and evaluates the last state."""
@@ -198,13 +196,13 @@ class Run:
         (logits,) = self.experiment.validation_logits(len(self.metrics) - 1, self.state.evaluated)
         evaluation = evaluate_logits(self.experiment, logits)
         self.workdir.write("evaluation.json", {"epoch": len(self.metrics), "step": self.step, **evaluation})
-        self._write_result("finished", digest)
+        self._write_result("finished", self.step, digest)
 
     def _save(self, digest: str, *, best: bool) -> None:
         self.checkpoints.save(self.state, digest, self.identity, best=best)
 
-    def _write_result(self, status: str, digest: str) -> None:
-        result = describe_result(status, self.step, self.metrics, self.identity["sha256"], digest)
+    def _write_result(self, status: str, step: int, digest: str | None) -> None:
+        result = describe_result(status, step, self.metrics, self.identity["sha256"], digest)
         self.workdir.write("result.json", result)
 
     def frames_seen(self) -> float:

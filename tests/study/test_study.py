@@ -130,6 +130,7 @@ def test_an_arm_that_diverges_is_counted_and_the_others_go_on(setup, tmp_path):
     fields = {"study.kind": "arms", "study.arms": arms, "study.replicates": 2, "train.epochs": 1}
     study = study_of(setup, tmp_path, fields)
     assert {name: arm["diverged"] for name, arm in study["arms"].items()} == {"reference": 0, "hot": 2, "slow": 0}
+    assert study["arms"]["hot"]["identical"] is None and study["arms"]["slow"]["identical"] is False
     assert study["against_reference"]["hot"]["accuracy"] is None
     assert study["against_reference"]["slow"]["accuracy"]["p"] is None
     assert "Runs diverged, and are in no figure: 2 of hot." in study["verdict"]

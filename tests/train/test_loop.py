@@ -1,8 +1,11 @@
 """A run in one process: same bits, whole files, honest refusals."""
 
 import json
+import os
 import shutil
+import signal
 
+import jax
 import numpy as np
 import pytest
 from tensorflow.core.util import event_pb2
@@ -13,6 +16,7 @@ from dogjax.eval.predictions import read_predictions
 from dogjax.files import read_json
 from dogjax.train.evaluation import evaluate_workdir
 from dogjax.train.experiment import build_experiment
+from dogjax.train.replicas import Replicas
 from dogjax.train.workdir import LOCK, Workdir
 from tests.train.runs import epochs_done, outcome, result
 
@@ -192,6 +196,56 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_batch(setup, tmp_path):
     assert result(tmp_path / "run")["status"] == "diverged"
     assert set(report["frames"]) <= set(read_json(tmp_path / "run/split.json")["train"])
     assert len(report["frames"]) == 8
+
+
+class Late:
+    """Losses that have not arrived when somebody asks."""
+
+    def __init__(self, losses):
+        self.losses = losses
+
+    def is_ready(self):
+        return False
+
+    def __len__(self):
+        return len(self.losses)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.losses)
+
+
+@pytest.mark.parametrize("rate", [1e30, 1e38])  # the next loss is not finite; nor is a parameter
+def test_a_diverging_run_ends_with_the_same_result_however_fast_it_was_looked_at_or_stopped(
+    setup, tmp_path, monkeypatch, rate
+):
+    hot = {"optim__learning_rate": rate, "model__norm": "none"}
+    take_steps = Replicas.steps
+
+    def in_time(*arguments):
+        return jax.block_until_ready(take_steps(*arguments))
+
+    def late(*arguments):
+        states, losses = take_steps(*arguments)
+        return states, list(map(Late, losses))
+
+    def stopped(*arguments):
+        taken = take_steps(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return taken
+
+    for steps in (in_time, late):
+        monkeypatch.setattr(Replicas, "steps", steps)
+        with pytest.raises(UserError, match="the training loss is"):
+            setup.train(tmp_path / steps.__name__, **hot)
+    monkeypatch.setattr(Replicas, "steps", stopped)
+    with pytest.raises(UserError, match="is not finite|the training loss is"):
+        setup.train(tmp_path / "stopped", **hot)
+        monkeypatch.setattr(Replicas, "steps", take_steps)
+        setup.train(tmp_path / "stopped", **hot)
+    ended = result(tmp_path / "in_time")
+    assert (ended["status"], ended["epoch"], ended["state_sha256"]) == ("diverged", 0, None)
+    assert ended["step"] == read_json(tmp_path / "in_time/nonfinite.json")["step"]
+    assert ended == result(tmp_path / "late") == result(tmp_path / "stopped")
 
 
 def test_max_minutes_stops_and_the_same_command_goes_on(setup, finished, tmp_path):
