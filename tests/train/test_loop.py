@@ -238,7 +238,7 @@ def test_a_diverging_run_ends_with_the_same_result_however_fast_it_was_looked_at
         with pytest.raises(UserError, match="the training loss is"):
             setup.train(tmp_path / steps.__name__, **hot)
     monkeypatch.setattr(Replicas, "steps", stopped)
-    with pytest.raises(UserError, match="is not finite|the training loss is"):
+    with pytest.raises(UserError, match=r"is not finite|the training loss is"):
         setup.train(tmp_path / "stopped", **hot)
         monkeypatch.setattr(Replicas, "steps", take_steps)
         setup.train(tmp_path / "stopped", **hot)
