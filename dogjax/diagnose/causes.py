@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from dogjax.config import flatten, to_dict
 from dogjax.diagnose.counterfactual import AUGMENTED, BATCH_NORM, LAST_ITERATE, OVERCONFIDENCE
 from dogjax.diagnose.findings import Findings
 from dogjax.diagnose.honest_split import leaky_share
@@ -30,6 +31,7 @@ LEAST_DROP = 0.1
 # Where validation recordings are too few for an interval, a switch that takes a smaller share is no evidence: a choice,
 # which no run of bench/planted.py puts to the test.
 LEAST_WITHOUT_INTERVAL = 0.25
+SMOOTHING = 0.1
 # Predictions that are too sure by less are not worth a word.
 TOO_SURE = 1.2
 LABEL_ERRORS = 0.01
@@ -44,10 +46,11 @@ class Cause:
     Attributes:
       name: of the design's list.
       explains: `jumps`, of the curve from epoch to epoch, or `level`, what the score is worth.
-      share: of the volatility for `jumps`; for `level`, the share that its evidence names; null where there is none.
+      share: null where it is not known.
       interval: 95 %, of the share; null where it cannot be estimated.
       evidence: one sentence.
-      fix: configuration fields and their values.
+      fix: configuration fields and their values; none of them is the run's already.
+      of: what the share is a share of.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Cause:
     interval: list[float] | None
     evidence: str
     fix: dict[str, Any]
+    of: str
 
     @property
     def override(self) -> str:
@@ -68,7 +72,10 @@ def rank_causes(findings: Findings) -> list[Cause]:
     jumps = sorted(_jumps(findings), key=lambda each: -(each.share or 0))
     level = [cause for judge in _LEVEL if (cause := judge(findings))]
     level += _switches_of_level(findings, {cause.name for cause in jumps})
-    return [*jumps, *sorted(level, key=lambda each: -(each.share or 0))]
+    ranked = [*jumps, *sorted(level, key=lambda each: -(each.share or 0))]
+    has = dict(flatten(to_dict(findings.config)))
+    changes = [{field: value for field, value in cause.fix.items() if value != has[field]} for cause in ranked]
+    return [dataclasses.replace(cause, fix=fix) for cause, fix in zip(ranked, changes)]
 
 
 def is_calm(symptom: dict[str, Any]) -> bool:
@@ -87,7 +94,7 @@ def _jumps(findings: Findings) -> list[Cause]:
         if name == OVERCONFIDENCE and findings.temperature < TOO_SURE:
             continue
         name, evidence, fix = _SWITCHES[name](findings, f"{judged['share']:.0%} of the jumps")
-        causes.append(Cause(name, "jumps", judged["share"], judged["interval"], evidence, fix))
+        causes.append(Cause(name, "jumps", judged["share"], judged["interval"], evidence, fix, "the jumps"))
     if causes and (cause := _tail_batch(findings)):
         causes.append(cause)
     return causes
@@ -103,7 +110,7 @@ def _switches_of_level(findings: Findings, listed: set[str]) -> list[Cause]:
         if switch == OVERCONFIDENCE and findings.temperature < TOO_SURE:
             continue
         name, evidence, fix = _SWITCHES[switch](findings, f"{drop['share']:.0%} of the loss")
-        causes.append(Cause(name, "level", drop["share"], drop["interval"], evidence, fix))
+        causes.append(Cause(name, "level", drop["share"], drop["interval"], evidence, fix, "the loss"))
     return causes
 
 
@@ -147,10 +154,10 @@ def _last_iterate(findings: Findings, lost: str) -> tuple[str, str, dict[str, An
 def _overconfidence(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
     return (
         OVERCONFIDENCE,
-        f"with a temperature fitted on other recordings ({findings.temperature:.1f}) the same predictions lose "
+        f"with a temperature fitted on other {findings.unit}s ({findings.temperature:.1f}) the same predictions lose "
         f"{lost}; the worst twentieth of the frames carries "
         f"{findings.frames['worst_twentieth']:.0%} of the loss",
-        {"optim.label_smoothing": 0.1},
+        {"optim.label_smoothing": max(SMOOTHING, findings.config.optim.label_smoothing)},
     )
 
 
@@ -165,13 +172,13 @@ _SWITCHES: dict[str, Callable[[Findings, str], tuple[str, str, dict[str, Any]]]]
 def _tail_batch(findings: Findings) -> Cause | None:
     train, frames = findings.config.train, findings.train_frames
     tail = frames % train.batch_size
-    if train.drop_remainder or not 0 < tail <= train.batch_size / 4:
+    if train.drop_remainder or frames < train.batch_size or not 0 < tail <= train.batch_size / 4:
         return None
     evidence = (
         f"the last batch of every epoch has {tail} frames and moves the weights as far as {train.batch_size} do, just "
         "before the epoch is scored; its share cannot be told without training again"
     )
-    return Cause("tail_batch", "jumps", None, None, evidence, {"train.drop_remainder": True})
+    return Cause("tail_batch", "jumps", None, None, evidence, {"train.drop_remainder": True}, "the jumps")
 
 
 def _leaky_split(findings: Findings) -> Cause | None:
@@ -184,7 +191,7 @@ def _leaky_split(findings: Findings) -> Cause | None:
     )
     if findings.honest_split is None:
         evidence += "; no split of these frames keeps the sides apart: film each dog again, on another day"
-    return Cause("leaky_split", "level", share, None, evidence, findings.honest_split or {})
+    return Cause("leaky_split", "level", share, None, evidence, findings.honest_split or {}, "the validation frames")
 
 
 def _background_confound(findings: Findings) -> Cause | None:
@@ -199,14 +206,15 @@ def _background_confound(findings: Findings) -> Cause | None:
         f"recordings' frames (chance {probe['chance']:.0%}), and this network, with their middle hidden, in "
         f"{network['accuracy']:.0%} (chance {network['chance']:.0%}): the background tells the dog"
     )
-    apart = findings.audit["single_dog_backgrounds"]
+    can_be_held_out = findings.splits_by_background and not findings.audit["single_dog_backgrounds"]
     return Cause(
         "background_confound",
         "level",
         share,
         [low, high],
-        evidence + ("; film each dog in every place" if apart else ""),
-        {} if apart else {"split.strategy": "background"},
+        evidence + ("" if can_be_held_out else "; film each dog in every place"),
+        {"split.strategy": "background"} if can_be_held_out else {},
+        "the way from chance to certainty",
     )
 
 
@@ -225,7 +233,7 @@ def _label_noise(findings: Findings) -> Cause | None:
         f"{unit}s are called right: first {first['unit']}, labelled {first['label']}, called {first['called']} "
         f"(p {first['probability']:.2f}); look at them, and mend their labels"
     )
-    return Cause("label_noise", "level", found["share"], None, evidence, {})
+    return Cause("label_noise", "level", found["share"], None, evidence, {}, "the frames")
 
 
 def _look_alikes(findings: Findings) -> Cause | None:
@@ -236,12 +244,24 @@ def _look_alikes(findings: Findings) -> Cause | None:
     evidence = (
         f"{frames['pair_share']:.0%} of all errors are between {pair[0]} and {pair[1]}, one of {frames['pairs']} pairs"
     )
-    return Cause("look_alikes", "level", frames["pair_share"], None, evidence, {"data.merge_labels": pair})
+    fix = {"data.merge_labels": _merged(pair, findings.config.data.merge_labels)}
+    return Cause("look_alikes", "level", frames["pair_share"], None, evidence, fix, "the errors")
+
+
+def _merged(pair: list[str], merged: tuple) -> list[Any]:
+    """`data.merge_labels` with the two in one group; either may be a group already, called `a+b`."""
+    groups = merged if any(isinstance(each, tuple) for each in merged) else (merged,)
+    others = {"+".join(group): list(group) for group in groups if group}
+    together = [label for name in pair for label in others.pop(name, [name])]
+    return [*others.values(), together] if others else together
 
 
 def _small_validation(findings: Findings) -> Cause | None:
     if findings.evaluation is None:
         return None
+    if findings.no_intervals:
+        evidence = f"how far the accuracy can be trusted cannot be told: {findings.no_intervals}"
+        return Cause("small_validation", "level", None, None, evidence, {}, "the score")
     intervals, effective = findings.evaluation["intervals"], findings.evaluation["effective_sample_size"]
     accuracy: list[float] | None = intervals["accuracy"]
     if accuracy is None or accuracy[1] - accuracy[0] < 2 * WIDE_INTERVAL:
@@ -252,7 +272,7 @@ def _small_validation(findings: Findings) -> Cause | None:
     )
     if effective["n_eff"]:
         evidence += f", and their {findings.evaluation['frames']} frames say as much as {effective['n_eff']:.0f} would"
-    return Cause("small_validation", "level", None, None, evidence, {})
+    return Cause("small_validation", "level", None, None, evidence, {}, "the score")
 
 
 def _input_scale(findings: Findings) -> Cause | None:
@@ -265,7 +285,7 @@ def _input_scale(findings: Findings) -> Cause | None:
         f"initial weights are made for 0 and 1: the first layer's outputs start {size:.0f} times too large; what that "
         "costs cannot be told without training again"
     )
-    return Cause("input_scale", "level", None, None, evidence, {"data.scale": "standardise"})
+    return Cause("input_scale", "level", None, None, evidence, {"data.scale": "standardise"}, "the score")
 
 
 _LEVEL = (_leaky_split, _label_noise, _background_confound, _look_alikes, _small_validation, _input_scale)

@@ -113,6 +113,7 @@ def _describe(findings: Findings, found: Counterfactuals) -> dict[str, Any]:
         "step": findings.step,
         "input_scale": findings.input_scale,
         "audit": findings.audit,
+        "unit": findings.unit,
         "no_intervals": findings.no_intervals,
     }
 

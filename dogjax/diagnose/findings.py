@@ -19,6 +19,7 @@ class Findings:
       frames: what single frames and pairs of dogs carry.
       audit: of the split.
       honest_split: fields of the configuration that would give a split that does not leak; null: none is known.
+      splits_by_background: whether the frames allow to hold out whole places.
       background: of the probe that sees the border alone.
       without_middle: of the network on frames whose middle is hidden.
       label_errors: probable ones among all frames.
@@ -26,9 +27,10 @@ class Findings:
       dynamics: of the validation frames, over all epochs.
       step: how long a step is, of the first of the scored epochs.
       input_scale: `mean` and `sd` of what the network is shown, of the channel that is furthest from 0 and 1.
-      evaluation: the run's `evaluation.json`; null while it runs.
+      evaluation: the run's `evaluation.json`; null where there is none of its last epoch.
       train_frames: number of training frames.
       temperature: mean fitted temperature of the last epochs.
+      unit: what intervals and temperatures take as a whole: `recording`, `block` or `frame`.
       no_intervals: that groups are too few for intervals of shares and drops, in words; null where they are not.
     """
 
@@ -39,6 +41,7 @@ class Findings:
     frames: dict[str, Any]
     audit: dict[str, Any]
     honest_split: dict[str, Any] | None
+    splits_by_background: bool
     background: dict[str, Any]
     without_middle: dict[str, Any]
     label_errors: dict[str, Any]
@@ -49,4 +52,5 @@ class Findings:
     evaluation: dict[str, Any] | None
     train_frames: int
     temperature: float
+    unit: str
     no_intervals: str | None

@@ -184,4 +184,4 @@ class _Chooser:
 
     def _place(self, frame: int) -> str:
         recording = self._table.recording[frame]
-        return f"{recording or self._table.frame_id[frame]}, {self._table.time[frame]:.0f} s"
+        return f"{recording}, {self._table.time[frame]:.0f} s" if recording else str(self._table.frame_id[frame])

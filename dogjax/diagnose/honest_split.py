@@ -5,7 +5,7 @@ from typing import Any
 from dogjax.config import Config, replace_fields
 from dogjax.data.audit import NEAR_SECONDS, audit_split
 from dogjax.data.frames import FrameTable
-from dogjax.data.splits import split_frames
+from dogjax.data.splits import Split, split_frames
 from dogjax.errors import UserError
 from dogjax.prng import Streams
 
@@ -33,11 +33,16 @@ def find_honest_split(table: FrameTable, config: Config, streams: Streams) -> di
       Fields of the configuration, and the values that they should have.
     """
     for fields in CANDIDATES:
-        other = replace_fields(config, fields).split
-        try:
-            split = split_frames(table, other, streams)
-        except UserError:
-            continue
-        if leaky_share(audit_split(table, split, other)) is None:
+        other = replace_fields(config, fields)
+        split = split_if_allowed(table, other, streams)
+        if split is not None and leaky_share(audit_split(table, split, other.split)) is None:
             return {name: value for name, value in fields.items() if value != getattr(config.split, name.split(".")[1])}
     return None
+
+
+def split_if_allowed(table: FrameTable, config: Config, streams: Streams) -> Split | None:
+    """The split that the configuration asks for; null where the frames do not allow it."""
+    try:
+        return split_frames(table, config.split, streams)
+    except UserError:
+        return None

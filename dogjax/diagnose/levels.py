@@ -14,18 +14,21 @@ def drops_with_intervals(found: Counterfactuals, groups: Groups, rng: np.random.
     """`1 - loss with the switch alone / loss as it was`, over all scored epochs, for each switch.
 
     Returns:
-      Each `share` and `interval`: 95 %, percentile, groups drawn with replacement within dogs; null where they are too
-      few.
+      Each `share` and `interval`: 95 %, groups drawn with replacement within dogs, null where they are too few. Empty
+      where there is no loss.
     """
+    if not found.losses[frozenset()].any():
+        return {}
     counts = np.bincount(groups.index)
     weights = np.stack([np.bincount(groups.resample(rng), minlength=len(counts)) for _ in range(RESAMPLES)])
     before = _sums(found, frozenset(), groups)
     table = {}
     for switch in found.switches:
         after = _sums(found, frozenset({switch}), groups)
-        interval = np.quantile(1 - (weights @ after) / (weights @ before), [0.025, 0.975]).tolist()
-        share = float(1 - after.sum() / before.sum())
-        table[switch] = {"share": share, "interval": None if too_few_groups(groups) else interval}
+        table[switch] = {"share": float(1 - after.sum() / before.sum()), "interval": None}
+        if not too_few_groups(groups) and np.all(weights @ before > 0):
+            resampled = 1 - (weights @ after) / (weights @ before)
+            table[switch]["interval"] = np.quantile(resampled, [groups.tail, 1 - groups.tail]).tolist()
     return table
 
 

@@ -4,23 +4,23 @@ from typing import Any
 
 import numpy as np
 
+from dogjax.config import replace_fields
 from dogjax.data.audit import audit_split
 from dogjax.data.scaling import measure_scaling
 from dogjax.diagnose.cartography import Dynamics, training_dynamics
 from dogjax.diagnose.counterfactual import Counterfactuals
 from dogjax.diagnose.findings import Findings
-from dogjax.diagnose.honest_split import find_honest_split, leaky_share
+from dogjax.diagnose.honest_split import find_honest_split, leaky_share, split_if_allowed
 from dogjax.diagnose.label_noise import find_label_errors
 from dogjax.diagnose.levels import drops_with_intervals
 from dogjax.diagnose.out_of_fold import predict_out_of_fold
-from dogjax.diagnose.probes import probe_background, probe_without_middle
+from dogjax.diagnose.probes import no_probe, probe_background, probe_without_middle
 from dogjax.diagnose.quality import describe_quality
 from dogjax.diagnose.shares import shares_with_intervals
 from dogjax.diagnose.step_length import measure_step_length
 from dogjax.eval import curves
 from dogjax.eval.intervals import Groups, too_few_groups
-from dogjax.eval.metrics import score_frames
-from dogjax.files import read_json
+from dogjax.eval.metrics import predicts_one_class, score_frames
 from dogjax.train.experiment import Experiment
 from dogjax.train.state import Variables
 from dogjax.train.weights import epochs_with_weights, read_weights
@@ -28,8 +28,8 @@ from dogjax.train.workdir import Workdir
 
 # Frames that carry the loss: the worst twentieth.
 WORST_SHARE = 0.05
-# A curve whose prediction is one class for nearly all frames is calm for the wrong reason.
-ONE_CLASS_SHARE = 0.9
+# Frames that are in memory at once.
+CHUNK = 256
 
 
 def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, groups: Groups) -> Findings:
@@ -41,32 +41,41 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
       found: its last epochs, scored again.
       groups: of the validation frames.
     """
-    path, draws, metrics = workdir.path / "evaluation.json", experiment.streams.numpy, workdir.read_metrics()
+    config, draws, metrics = experiment.config, experiment.streams.numpy, workdir.read_metrics()
     first, last = (_network(experiment, workdir, found.epochs[end]) for end in (0, -1))
-    precise = experiment.precise(last) if experiment.config.model.norm == "batch" else last
+    precise = experiment.precise(last) if config.model.norm == "batch" else last
     early = _network(experiment, workdir, _early_epoch(workdir, len(metrics)))
-    early = experiment.precise(early) if experiment.config.model.norm == "batch" else early
+    early = experiment.precise(early) if config.model.norm == "batch" else early
     dynamics = training_dynamics(workdir.path, len(metrics))
-    audit = audit_split(experiment.table, experiment.split, experiment.config.split)
-    honest = find_honest_split(experiment.table, experiment.config, experiment.streams) if leaky_share(audit) else None
+    audit = audit_split(experiment.table, experiment.split, config.split)
+    honest = find_honest_split(experiment.table, config, experiment.streams) if leaky_share(audit) else None
+    by_background = replace_fields(config, {"split.strategy": "background"})
     return Findings(
-        config=experiment.config,
-        symptom=_symptom([metrics[epoch - 1] for epoch in found.epochs], found),
+        config=config,
+        symptom=_symptom(
+            [metrics[epoch - 1] for epoch in found.epochs],
+            found.logits[frozenset()][-1].argmax(axis=1),
+            experiment.validation.label,
+        ),
         shares=shares_with_intervals(found, groups, draws("split", 4)),
         drops=drops_with_intervals(found, groups, draws("split", 5)),
         frames=_frames(experiment, found),
         audit=audit,
         honest_split=honest,
-        background=probe_background(experiment.table, experiment.pipeline.images),
+        splits_by_background=split_if_allowed(experiment.table, by_background, experiment.streams) is not None,
+        background=no_probe("the network sees no border")
+        if config.data.mask == "border"
+        else probe_background(experiment.table, experiment.pipeline.images),
         without_middle=probe_without_middle(experiment, precise, groups, draws("split", 6)),
         label_errors=find_label_errors(experiment.table, predict_out_of_fold(experiment, early)),
         quality=_quality(experiment, found, dynamics, groups),
         dynamics=dynamics,
         step=measure_step_length(experiment, first, found.epochs[0]),
         input_scale=_input_scale(experiment),
-        evaluation=read_json(path) if path.exists() else None,
+        evaluation=workdir.read_evaluation(),
         train_frames=len(experiment.split.train),
         temperature=float(np.mean(found.temperatures)),
+        unit=groups.unit,
         no_intervals=too_few_groups(groups),
     )
 
@@ -81,27 +90,28 @@ def _early_epoch(workdir: Workdir, epochs: int) -> int:
 
 
 def _quality(experiment: Experiment, found: Counterfactuals, dynamics: Dynamics, groups: Groups) -> dict[str, Any]:
-    pixels = experiment.pipeline.images.read(experiment.split.validation)
+    chunks = np.array_split(experiment.split.validation, -(-len(experiment.validation) // CHUNK))
+    brightness = [experiment.pipeline.images.read(chunk).mean(axis=(1, 2, 3)) for chunk in chunks]
     return describe_quality(
         found.losses[frozenset()].mean(axis=0),
         1 - dynamics.correctness,
-        {"sharpness": experiment.validation.sharpness, "brightness": pixels.mean(axis=(1, 2, 3))},
+        {"sharpness": experiment.validation.sharpness, "brightness": np.concatenate(brightness)},
         groups,
         experiment.streams.numpy("split", 7),
     )
 
 
-def _symptom(metrics: list[dict[str, Any]], found: Counterfactuals) -> dict[str, Any]:
+def _symptom(metrics: list[dict[str, Any]], predictions: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """The measures of the curve over the scored epochs.
 
     Args:
       metrics: the lines of `metrics.jsonl` of these epochs.
-      found: the counterfactuals of these epochs.
+      predictions: int `[frames]`, those of the last epoch.
+      labels: int `[frames]`.
     """
     losses = np.array([line["validation"]["loss"] for line in metrics])
     train = np.array([line["train"]["loss"] for line in metrics])
     accuracies = np.array([line["validation"]["accuracy"] for line in metrics])
-    taken = np.bincount(found.logits[frozenset()][-1].argmax(axis=1)) / found.logits[frozenset()].shape[1]
     return {
         "epochs": [metrics[0]["epoch"], metrics[-1]["epoch"]],
         "volatility": curves.von_neumann_volatility(losses),
@@ -114,7 +124,7 @@ def _symptom(metrics: list[dict[str, Any]], found: Counterfactuals) -> dict[str,
         "train_volatility": curves.von_neumann_volatility(train),
         "train_loss": float(train[-1]),
         "accuracy": float(accuracies[-1]),
-        "predicts_one_class": bool(taken.max() > ONE_CLASS_SHARE),
+        "predicts_one_class": predicts_one_class(predictions, labels),
     }
 
 

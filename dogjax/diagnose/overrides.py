@@ -11,9 +11,11 @@ def as_flags(fields: Mapping[str, Any]) -> str:
 
 
 def _literal(value: Any) -> str:
-    if isinstance(value, list):
-        return str(tuple(value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(_tuples(value))
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(each) for each in value) if isinstance(value, list | tuple) else value
 
 
 def _quoted(flag: str) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
@@ -37,32 +38,51 @@ def border_features(images: np.ndarray) -> np.ndarray:
 
 
 def probe_background(table: FrameTable, images: Images) -> dict[str, Any]:
-    """Accuracy of the probe on recordings that it has not seen, against that of the most frequent dog.
+    """Accuracy of the probe on recordings that it has not seen: the mean over dogs of the mean over their recordings.
 
     Returns:
-      `accuracy`, `chance`, `interval` (of the accuracy, over recordings, 95 % by the normal approximation) and
-      `groups`; `accuracy` is null, and `note` says why, where a dog has too few recordings.
+      `accuracy`, `chance` (the same for every guess that does not look), `interval` (of the accuracy, 95 %: by the
+      normal approximation over the recordings of each dog, or Wilson's where they do not differ) and `groups`;
+      `accuracy` is null, and `note` says why, where a dog has too few recordings.
     """
     frames = np.arange(len(table))[:: max(1, -(-len(table) // MOST_FRAMES))]
     labels, recordings = table.label[frames], table.recording[frames]
     each = [len(np.unique(recordings[labels == label])) for label in np.unique(labels)]
     if "" in recordings or min(each) < FEWEST_GROUPS:
-        note = f"a dog has fewer than {FEWEST_GROUPS} recordings: its background cannot be told from the dog"
-        return {"accuracy": None, "chance": None, "interval": None, "groups": int(sum(each)), "note": note}
+        return no_probe(f"a dog has fewer than {FEWEST_GROUPS} recordings: its background cannot be told from the dog")
     features = border_features(images.read(frames))
     right = np.zeros(len(frames), bool)
     for train, test in StratifiedGroupKFold(FOLDS).split(features, labels, recordings):
-        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500, class_weight="balanced"))
         right[test] = probe.fit(features[train], labels[train]).predict(features[test]) == labels[test]
-    rates = np.array([right[recordings == name].mean() for name in np.unique(recordings)])
-    half = 1.96 * rates.std(ddof=1) / np.sqrt(len(rates))
+    rates = [_rates(right[labels == label], recordings[labels == label]) for label in np.unique(labels)]
+    accuracy = float(np.mean([each.mean() for each in rates]))
     return {
-        "accuracy": float(rates.mean()),
-        "chance": float(np.bincount(labels).max() / len(labels)),
-        "interval": [float(rates.mean() - half), float(rates.mean() + half)],
-        "groups": len(rates),
+        "accuracy": accuracy,
+        "chance": 1 / len(rates),
+        "interval": _interval(accuracy, rates),
+        "groups": sum(map(len, rates)),
         "note": None,
     }
+
+
+def no_probe(note: str) -> dict[str, Any]:
+    """What `probe_background` returns where the background cannot be judged."""
+    return {"accuracy": None, "chance": None, "interval": None, "groups": 0, "note": note}
+
+
+def _rates(right: np.ndarray, recordings: np.ndarray) -> np.ndarray:
+    """The accuracy in each recording."""
+    return np.array([right[recordings == name].mean() for name in np.unique(recordings)])
+
+
+def _interval(accuracy: float, rates: list[np.ndarray]) -> list[float]:
+    half = 1.96 * np.sqrt(sum(each.var(ddof=1) / len(each) for each in rates)) / len(rates)
+    if half:
+        return [max(0.0, accuracy - half), min(1.0, accuracy + half)]
+    groups = sum(map(len, rates))
+    limits = binomtest(round(accuracy * groups), groups).proportion_ci(method="wilson")
+    return [float(limits.low), float(limits.high)]
 
 
 def probe_without_middle(

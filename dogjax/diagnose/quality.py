@@ -24,7 +24,7 @@ def describe_quality(
       rng: of the draws.
 
     Returns:
-      Each `correlation` (Spearman's), `interval` (95 %, percentile) and `error_by_fifth`, from the lowest fifth of the
+      Each `correlation` (Spearman's), `interval` (95 %) and `error_by_fifth`, from the lowest fifth of the
       quality to the highest; `correlation` and `interval` are null where one of the two never varies, and the interval
       where groups are too few.
     """
@@ -38,15 +38,12 @@ def _describe(
     fifths = [float(part.mean()) if len(part) else None for part in parts]
     if not np.ptp(values) or not np.ptp(losses):
         return {"correlation": None, "interval": None, "error_by_fifth": fifths}
-    members = [np.flatnonzero(groups.index == group) for group in range(len(groups.strata))]
+    members = np.split(np.argsort(groups.index, kind="stable"), np.cumsum(np.bincount(groups.index))[:-1])
     correlations = []
     for _ in range(RESAMPLES):
         drawn = np.concatenate([members[group] for group in groups.resample(rng)])
         correlations.append(np.corrcoef(rankdata(values[drawn]), rankdata(losses[drawn]))[0, 1])
-    interval = np.nanquantile(correlations, [0.025, 0.975]).tolist()
-    estimable = not too_few_groups(groups) and np.all(np.isfinite(interval))
-    return {
-        "correlation": float(spearmanr(values, losses).statistic),
-        "interval": interval if estimable else None,
-        "error_by_fifth": fifths,
-    }
+    found = {"correlation": float(spearmanr(values, losses).statistic), "interval": None, "error_by_fifth": fifths}
+    if not too_few_groups(groups) and np.any(np.isfinite(correlations)):
+        found["interval"] = np.nanquantile(correlations, [groups.tail, 1 - groups.tail]).tolist()
+    return found

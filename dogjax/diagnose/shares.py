@@ -71,22 +71,23 @@ def shares_with_intervals(found: Counterfactuals, groups: Groups, rng: np.random
     if shares is None:
         return None
     resampled = [] if too_few_groups(groups) else [each for each in _resampled_shares(found, groups, rng) if each]
-    table = {}
+    table: dict[str, Any] = {}
     for name, share in shares.items():
         values = [each[name] for each in resampled]
-        interval = (
-            [float(limit) for limit in np.quantile(values, [0.025, 0.975])] if len(values) > RESAMPLES / 2 else None
-        )
-        table[name] = {"share": share, "interval": interval}
+        table[name] = {"share": share, "interval": None}
+        if len(values) > RESAMPLES / 2:
+            table[name]["interval"] = np.quantile(values, [groups.tail, 1 - groups.tail]).tolist()
     return table
 
 
 def _resampled_shares(
     found: Counterfactuals, groups: Groups, rng: np.random.Generator
 ) -> list[dict[str, float] | None]:
-    members = np.zeros((len(groups.index), len(groups.strata)))
-    members[np.arange(len(groups.index)), groups.index] = 1
-    sums, counts = {on: each @ members for on, each in found.losses.items()}, members.sum(axis=0)
+    counts = np.bincount(groups.index)
+    sums = {
+        on: np.stack([np.bincount(groups.index, weights=losses) for losses in each])
+        for on, each in found.losses.items()
+    }
     shares = []
     for _ in range(RESAMPLES):
         weights = np.bincount(groups.resample(rng), minlength=len(counts))

@@ -4,15 +4,17 @@ A long way where steps are short. Along a parabola of curvature h the loss is lo
 at the edge of stability, where training bounces from wall to wall (Cohen et al. 2021, arXiv 2103.00065, section 2).
 """
 
+import dataclasses
 from typing import Any
 
 import jax
 import numpy as np
 
+from dogjax.config import OptimConfig
 from dogjax.models.network import Network
 from dogjax.train.experiment import Experiment
 from dogjax.train.losses import mean_loss
-from dogjax.train.optimizer import make_schedule
+from dogjax.train.optimizer import make_optimizer, make_schedule
 from dogjax.train.state import Variables
 
 BATCHES = 6
@@ -38,7 +40,7 @@ def measure_step_length(experiment: Experiment, network: Variables, epoch: int) 
     schedule = make_schedule(optim, experiment.pipeline.steps_per_epoch, experiment.config.train.epochs)
     # Momentum m makes steps 1 / (1 - m) times as long, where the gradient stays.
     rate = float(np.asarray(schedule(start // optim.accumulate))) / (1 - optim.momentum)
-    losses = _losses_along_gradient(experiment.program.network, experiment.config.optim, rate)
+    losses = _losses_along_step(experiment.program.network, experiment.config.optim, rate)
     key = experiment.streams.key("dropout")
     batches = experiment.pipeline.train_batches(start, start + BATCHES)
     drawn = experiment.devices.prefetch(batches, ("image", "label"))
@@ -56,8 +58,11 @@ def measure_step_length(experiment: Experiment, network: Variables, epoch: int) 
     }
 
 
-def _losses_along_gradient(network: Network, config: Any, rate: float) -> Any:
+def _losses_along_step(network: Network, config: OptimConfig, rate: float) -> Any:
     """A compiled function of (variables, images, labels, dropout key): the batch's loss after each of `MULTIPLES`."""
+    # The clipped gradient and the decay, at a rate of 1.
+    alone = {"momentum": 0.0, "learning_rate": 1.0, "schedule": "constant", "warmup_epochs": 0.0, "accumulate": 1}
+    optimizer = make_optimizer(dataclasses.replace(config, **alone), 1, 1)
 
     def losses(variables: Variables, images: jax.Array, labels: jax.Array, key: jax.Array) -> jax.Array:
         def loss_of(params: Any) -> jax.Array:
@@ -71,11 +76,12 @@ def _losses_along_gradient(network: Network, config: Any, rate: float) -> Any:
             )
             return mean_loss(logits, labels, config)
 
-        gradient = jax.grad(loss_of)(variables["params"])
-        return jax.numpy.stack([loss_of(_moved(variables["params"], gradient, each * rate)) for each in MULTIPLES])
+        params = variables["params"]
+        step, _ = optimizer.update(jax.grad(loss_of)(params), optimizer.init(params), params)
+        return jax.numpy.stack([loss_of(_moved(params, step, each * rate)) for each in MULTIPLES])
 
     return jax.jit(losses)
 
 
-def _moved(params: Any, gradient: Any, distance: float) -> Any:
-    return jax.tree.map(lambda at, along: at - distance * along, params, gradient)
+def _moved(params: Any, step: Any, distance: float) -> Any:
+    return jax.tree.map(lambda at, along: at + distance * along, params, step)

@@ -21,7 +21,7 @@ def headline(diagnosis: dict[str, Any]) -> str:
             f"Of these jumps {shares} would go away; {diagnosis['unexplained']:.0%} is unexplained. The same weights, "
             f"evaluated with every switch on, move from {min(losses):.2f} to {max(losses):.2f}."
         )
-    elif not is_calm(diagnosis["symptom"]):
+    elif diagnosis["shares"] and not is_calm(diagnosis["symptom"]):
         sentences.append(_UNKNOWN)
     sentences += _how_sure(diagnosis, jumps)
     return " ".join(sentences)
@@ -40,7 +40,7 @@ def in_words(diagnosis: dict[str, Any]) -> str:
         sentences += [f"Then: {_cause(cause)}" for cause in jumps[1:]]
         stays = diagnosis["unexplained"]
         sentences.append(f"{stays:.0%} of the volatility stays with every switch on: unexplained.")
-    elif not is_calm(symptom):
+    elif diagnosis["shares"] and not is_calm(symptom):
         sentences.append(_UNKNOWN)
     if level:
         sentences.append("Of the score itself:" if jumps else "What its level is worth:")

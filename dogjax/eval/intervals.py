@@ -45,6 +45,17 @@ class Groups:
         members = (np.flatnonzero(self.strata == label) for label in np.unique(self.strata))
         return np.concatenate([rng.choice(each, len(each)) for each in members])
 
+    @property
+    def tail(self) -> float:
+        """Share of the resamples below a 95 % percentile interval, and above: `Phi(sqrt(G / v) t_{v, .025})`.
+
+        Less than .025, since the plain interval is too narrow when groups are few (Hesterberg 2015, "What teachers
+        should know about the bootstrap", sections 3.2 and 5.3); G groups and v = groups - strata, which must not be 0;
+        v / G is his (n - 1) / n for equal strata.
+        """
+        spare = len(self.strata) - len(np.unique(self.strata))
+        return float(norm.cdf(np.sqrt(len(self.strata) / spare) * t.ppf(0.025, spare)))
+
 
 def group_frames(
     labels: np.ndarray,
@@ -108,9 +119,7 @@ def bootstrap_intervals(
 
     Groups are drawn with replacement within each stratum, so each dog keeps its number of groups; the
     statistic is the sum over groups divided by the frames in them. The interval is the percentile
-    interval, expanded: its tails are `Phi(sqrt(G / v) t_{v, .025})` with v = groups - strata, since
-    the plain one is too narrow when groups are few (Hesterberg 2015, "What teachers should know about
-    the bootstrap", sections 3.2 and 5.3; v / G is his (n - 1) / n for equal strata).
+    interval with the tails of `Groups.tail`.
 
     Args:
       correct: bool `[frames]`.
@@ -206,15 +215,13 @@ def _interval(values: np.ndarray, groups: Groups, rng: np.random.Generator) -> l
         chosen = np.concatenate(resampled, axis)
         return sums[chosen].sum(axis) / counts[chosen].sum(axis)
 
-    spare = len(sums) - len(members)
-    tail = float(norm.cdf(np.sqrt(len(sums) / spare) * t.ppf(0.025, spare)))
     interval = bootstrap(
         members,
         mean_over_frames,
         n_resamples=RESAMPLES,
         batch=BATCH,
         vectorized=True,
-        confidence_level=1 - 2 * tail,
+        confidence_level=1 - 2 * groups.tail,
         method="percentile",
         rng=rng,
     ).confidence_interval

@@ -13,6 +13,8 @@ from scipy.special import log_softmax
 from sklearn.metrics import brier_score_loss, confusion_matrix
 
 CONFIDENCE_BINS = 15
+# Of the frames of other labels: beyond it, a curve may be calm because nothing is learned.
+ONE_CLASS_SHARE = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +72,19 @@ def score_frames(logits: np.ndarray, labels: np.ndarray) -> FrameScores:
     # Subtracted from zero: a negation would give the odd -0.0 to a frame without loss.
     losses = 0.0 - log_probabilities[np.arange(len(labels)), labels]
     return FrameScores(log_probabilities, labels, predictions, losses, predictions == labels)
+
+
+def predicts_one_class(predictions: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether the most frequent prediction is that for more than nine tenths of the frames of other labels, too.
+
+    False where no frame has another label: then it may be right.
+
+    Args:
+      predictions: int `[frames]`.
+      labels: int `[frames]`.
+    """
+    others = predictions[labels != np.bincount(predictions).argmax()]
+    return bool(len(others) and np.mean(others == np.bincount(predictions).argmax()) > ONE_CLASS_SHARE)
 
 
 def expected_calibration_error(scores: FrameScores) -> float:

@@ -58,12 +58,12 @@ def _run_page(workdir: pathlib.Path) -> str:
     metrics = read_json_lines(workdir / "metrics.jsonl")
     if not metrics:
         raise UserError(f"--workdir={workdir}: no epoch is finished yet; go on training first")
-    evaluation, diagnosis = (_read_if_there(workdir / name) for name in ("evaluation.json", "diagnosis.json"))
+    evaluation, diagnosis = Workdir(workdir).read_evaluation(), _read_if_there(workdir / "diagnosis.json")
     pictures = [loss_picture(metrics), accuracy_picture(metrics)]
     if diagnosis:
         pictures.insert(0, counterfactual_picture(diagnosis["curves"]))
         if diagnosis["shares"]:
-            pictures.insert(1, shares_picture(diagnosis["shares"]))
+            pictures.insert(1, shares_picture(diagnosis["shares"], diagnosis["unit"]))
         if diagnosis["batch_norm_distance"]:
             pictures.append(distance_picture(diagnosis["curves"]["epochs"], diagnosis["batch_norm_distance"]))
         pictures.append(quality_picture(diagnosis["quality"]))

@@ -100,8 +100,13 @@ def counterfactual_picture(curves: dict[str, Any]) -> Picture:
     return draw("The curve, one thing at a time", caption, 1.0 + 1.25 * (len(switches) + 1), paint)
 
 
-def shares_picture(shares: dict[str, Any]) -> Picture:
-    """The share of the volatility that goes with each switch, and what stays."""
+def shares_picture(shares: dict[str, Any], unit: str) -> Picture:
+    """The share of the volatility that goes with each switch, and what stays.
+
+    Args:
+      shares: those of `diagnosis.json`.
+      unit: what intervals are over.
+    """
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -117,7 +122,7 @@ def shares_picture(shares: dict[str, Any]) -> Picture:
 
     caption = "Shapley values: they add up to the whole."
     if any(each["interval"] for each in shares.values()):
-        caption += " Lines are 95 % intervals over the validation recordings, or blocks of them."
+        caption += f" Lines are 95 % intervals over the validation {unit}s."
     return draw("Whose jumps they are", caption, 0.8 + 0.35 * len(shares), paint)
 
 

@@ -83,9 +83,11 @@ def spread_picture(study: dict[str, Any], measure: str, scale: float, unit: str)
     )
 
 
-def curves_picture(arms: dict[str, list[Outcome]]) -> Picture:
-    """The validation loss of every run, an arm a panel, the middle half of the runs as a band."""
+def curves_picture(arms: dict[str, list[Outcome]]) -> Picture | None:
+    """The validation loss of every run, an arm a panel; null before an epoch has ended."""
     names = [name for name, outcomes in arms.items() if any(each.metrics for each in outcomes)]
+    if not names:
+        return None
     rows = math.ceil(len(names) / 2)
 
     def paint(figure: Figure) -> None:
@@ -147,7 +149,7 @@ def lengths_picture(study: dict[str, Any]) -> Picture:
 
 
 def disagreement_picture(arms: dict[str, list[Outcome]], epoch: int) -> Picture | None:
-    """Share of frames that two runs take for different dogs, over all pairs of runs; null without common frames."""
+    """Share of frames that two runs take for different dogs, over all pairs of runs; null below two runs."""
     outcomes = [each for each_arm in arms.values() for each in each_arm if each.finished]
     predictions = [each.predictions(epoch) for each in outcomes]
     if len(outcomes) < 2:

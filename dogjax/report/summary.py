@@ -38,10 +38,10 @@ def summarise_study(workdir: pathlib.Path) -> str:
 
 
 def _title(cause: dict[str, Any]) -> str:
-    of = "the jumps" if cause["explains"] == "jumps" else "the score"
     share, interval = cause["share"], cause["interval"]
     sure = f" ({interval[0]:.0%} to {interval[1]:.0%})" if interval else ""
-    return f"{cause['name'].replace('_', ' ')}: " + (f"{share:.0%}{sure} of {of}" if share is not None else f"of {of}")
+    part = "a part not known" if share is None else f"{share:.0%}{sure}"
+    return f"{cause['name'].replace('_', ' ')}: {part} of {cause['of']}"
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:

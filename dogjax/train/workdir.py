@@ -107,6 +107,12 @@ class Workdir:
         """The objects in `metrics.jsonl`, one an epoch."""
         return read_json_lines(self.path / "metrics.jsonl")
 
+    def read_evaluation(self) -> dict[str, Any] | None:
+        """The object in `evaluation.json`; null where there is none of the last epoch."""
+        path = self.path / "evaluation.json"
+        evaluation = read_json(path) if path.exists() else None
+        return evaluation if evaluation and evaluation["epoch"] == len(self.read_metrics()) else None
+
     def write_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Writes `metrics.jsonl` anew: a kill leaves the old one or the new one."""
         text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)

@@ -34,6 +34,7 @@ def findings(
         | {"single_dog_backgrounds": []}
         | (audit or {}),
         honest_split=others.get("honest_split"),
+        splits_by_background=others.get("splits_by_background", True),
         background=background or chance,
         without_middle={"accuracy": 0.35, "interval": [0.3, 0.4], "chance": 1 / 3},
         label_errors=others.get("label_errors", {"share": 0.0}),
@@ -44,6 +45,7 @@ def findings(
         evaluation=others.get("evaluation"),
         train_frames=train_frames,
         temperature=others.get("temperature", 2.0),
+        unit="recording",
         no_intervals=others.get("no_intervals"),
     )
 
@@ -109,7 +111,7 @@ def test_without_intervals_only_a_large_share_is_evidence():
     assert names(findings({"volatility": 0.01}, drops=drops)) == []
 
 
-@pytest.mark.parametrize(("frames", "listed"), [(1350, True), (1344, False), (1390, False)])
+@pytest.mark.parametrize(("frames", "listed"), [(1350, True), (1344, False), (1390, False), (10, False)])
 def test_a_small_last_batch_is_listed_beside_other_causes(frames, listed):
     found = findings(shares=shares(overconfidence=(0.2, 0.3)), train_frames=frames, **{"train.drop_remainder": False})
     assert ("tail_batch" in names(found)) == listed
@@ -146,6 +148,38 @@ def test_a_background_that_no_split_can_part_from_the_dog_has_no_override():
     assert cause.fix == {} and "film each dog in every place" in cause.evidence
 
 
+def test_a_background_is_held_out_where_the_frames_allow_it_and_it_is_not_yet():
+    given = {"accuracy": 0.9, "chance": 1 / 3, "interval": [0.8, 1.0]}
+    (cause,) = rank_causes(findings(background=given, **{"split.strategy": "frame"}))
+    assert cause.fix == {"split.strategy": "background"}
+    (cause,) = rank_causes(findings(background=given, **{"split.strategy": "background"}))
+    assert cause.fix == {}
+    (cause,) = rank_causes(findings(background=given, others={"splits_by_background": False}))
+    assert cause.fix == {} and "film each dog in every place" in cause.evidence
+
+
+@pytest.mark.parametrize(("smoothing", "fix"), [(0.0, {"optim.label_smoothing": 0.1}), (0.1, {}), (0.2, {})])
+def test_smoothing_is_offered_to_a_run_that_has_none(smoothing, fix):
+    found = findings(shares=shares(overconfidence=(0.2, 0.3)), **{"optim.label_smoothing": smoothing})
+    (cause,) = rank_causes(found)
+    assert (cause.name, cause.fix) == ("overconfidence", fix)
+
+
+@pytest.mark.parametrize(
+    ("merged", "pair", "fix"),
+    [
+        ((), ["a", "b"], ["a", "b"]),
+        (("a", "b"), ["a+b", "c"], ["a", "b", "c"]),
+        (("a", "b"), ["c", "d"], [["a", "b"], ["c", "d"]]),
+        ((("a", "b"), ("c", "d")), ["a+b", "e"], [["c", "d"], ["a", "b", "e"]]),
+    ],
+)
+def test_merging_keeps_what_is_merged_already(merged, pair, fix):
+    (cause,) = rank_causes(findings(frames={"pair_share": 0.8, "pair": pair}, **{"data.merge_labels": merged}))
+    assert cause.fix == {"data.merge_labels": fix}
+    replace_fields(Config(), cause.fix)
+
+
 @pytest.mark.parametrize("switch", ["batch_norm_statistics", "augmented_validation", "overconfidence"])
 def test_a_switch_that_lowers_the_loss_of_a_calm_curve_is_a_cause_of_its_level(switch):
     (cause,) = rank_causes(findings({"volatility": 0.09}, drops=shares(**{switch: (0.2, 0.4)})))
@@ -169,6 +203,14 @@ def test_probable_label_errors_are_listed_without_an_override():
 @pytest.mark.parametrize(("mean", "deviation", "listed"), [(118.0, 61.0, True), (0.5, 0.25, False), (0.0, 1.0, False)])
 def test_an_input_that_is_far_too_large_is_listed(mean, deviation, listed):
     assert ("input_scale" in names(findings(others={"input_scale": {"mean": mean, "sd": deviation}}))) == listed
+
+
+def test_groups_too_few_for_an_interval_are_a_small_validation_set():
+    evaluation = {"frames": 450, "intervals": {"accuracy": None}, "effective_sample_size": {"n_eff": None}}
+    assert names(findings(others={"evaluation": evaluation})) == []  # every frame is right, perhaps
+    others = {"evaluation": evaluation, "no_intervals": "too few recordings for an interval: 3 of 3 dogs"}
+    (cause,) = rank_causes(findings(others=others))
+    assert cause.name == "small_validation" and "3 of 3 dogs" in cause.evidence
 
 
 def test_a_wide_interval_says_how_many_frames_it_is_worth():

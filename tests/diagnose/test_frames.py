@@ -125,7 +125,16 @@ class TestBackgroundProbe:
         colours = np.where(table.label[:, None, None, None], 200, 50) + rng.integers(-5, 5, (len(table), 16, 16, 3))
         found = probe_background(table, MemoryImages(colours.astype(np.uint8)))
         assert found["accuracy"] == 1 and found["groups"] == 6
-        assert found["chance"] == pytest.approx(260 / 290)
+        assert found["chance"] == 1 / 2
+        low, high = found["interval"]
+        assert 0.5 < low < 0.7 and high == 1  # six recordings, all alike, are no certainty
+
+    def test_a_border_that_is_the_same_everywhere_tells_nothing_of_unequal_dogs(self):
+        table = make_table(
+            [("ash", f"ash/{n}", "", 10) for n in range(15)] + [("bea", f"bea/{n}", "", 50) for n in range(4)]
+        )
+        found = probe_background(table, MemoryImages(np.full((len(table), 16, 16, 3), 90, np.uint8)))
+        assert found["chance"] == 1 / 2 and found["interval"][0] < 0.5
 
 
 class TestQuality:
@@ -162,6 +171,19 @@ class TestLevels:
         found.losses[frozenset({"a"})] = better
         low, high = drops_with_intervals(found, grouped(80), generator())["a"]["interval"]
         assert low < 0.02 and high > 0.2
+
+    def test_no_loss_has_no_share(self):
+        assert drops_with_intervals(self.found(0.6 * 0), grouped(80), generator())["a"]["share"] == 1
+        nothing = self.found(1.0)
+        for losses in nothing.losses.values():
+            losses[:] = 0
+        assert drops_with_intervals(nothing, grouped(80), generator()) == {}
+
+    def test_a_loss_of_one_recording_alone_has_a_share_without_an_interval(self):
+        found = self.found(0.5)
+        for losses in found.losses.values():
+            losses[:, 10:] = 0
+        assert drops_with_intervals(found, grouped(80), generator())["a"] == {"share": 0.5, "interval": None}
 
 
 class TestBatchNormDistance:

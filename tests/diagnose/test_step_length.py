@@ -31,6 +31,14 @@ def test_momentum_makes_a_step_as_much_longer(setup):
     assert with_momentum["losses"] == pytest.approx(without["losses"], rel=1e-5)
 
 
+def test_a_clipped_step_is_measured_as_it_is_taken(setup):
+    clipped, short = (
+        measured(setup, **fields)
+        for fields in ({"optim.learning_rate": 30.0, "optim.clip_norm": 1e-4}, {"optim.learning_rate": 1e-5})
+    )
+    assert clipped["best_multiple"] == short["best_multiple"] == max(MULTIPLES)
+
+
 def test_a_step_that_is_no_multiple_of_the_gradient_is_not_measured(setup):
     found = measured(setup, **{"optim.name": "adam"})
     assert found["best_multiple"] is None and "adam" in found["note"]

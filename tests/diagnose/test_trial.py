@@ -11,7 +11,7 @@ from dogjax.diagnose.trial import trial_fields
 
 
 def cause(name, explains, fix):
-    return Cause(name, explains, 0.5, None, "", fix)
+    return Cause(name, explains, 0.5, None, "", fix, "the jumps")
 
 
 JUMPS = (cause("last_iterate", "jumps", {"optim.ema_decay": 0.99}), cause("tail_batch", "jumps", {"train.epochs": 3}))

@@ -16,6 +16,7 @@ from dogjax.eval.metrics import (
     group_table,
     label_table,
     majority_votes,
+    predicts_one_class,
     score_frames,
     worst_background,
 )
@@ -93,6 +94,21 @@ class TestLossAndAccuracy:
     def test_what_cannot_be_scored_is_refused_with_the_reason(self, logits, labels, message):
         with pytest.raises(ValueError, match=message):
             score_frames(logits, np.array(labels, np.int64))
+
+
+class TestOneClass:
+    def test_it_is_what_others_are_taken_for_too(self):
+        labels = np.repeat([0, 1, 2], 20)
+        assert predicts_one_class(np.full(60, 1), labels)
+        assert not predicts_one_class(labels, labels)
+
+    def test_a_rare_class_that_is_found_is_no_fault(self):
+        labels = np.array([0] * 95 + [1] * 5)
+        assert not predicts_one_class(labels, labels)
+        assert predicts_one_class(np.zeros(100, int), labels)
+
+    def test_frames_of_one_label_say_nothing(self):
+        assert not predicts_one_class(np.zeros(9, int), np.zeros(9, int))
 
 
 class TestCalibration:
