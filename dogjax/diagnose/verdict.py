@@ -3,6 +3,7 @@
 from typing import Any
 
 from dogjax.diagnose.causes import is_calm
+from dogjax.diagnose.shares import LEAST_SHARE
 
 _ONE_CLASS = "It predicts one class for nearly every frame: however calm the curve, nothing is learned."
 _UNKNOWN = "No switch takes a part of it that can be told from chance, so its cause is not known."
@@ -17,9 +18,11 @@ def headline(diagnosis: dict[str, Any]) -> str:
     if jumps:
         shares = ", ".join(f"{cause['share']:.0%} with {cause['name'].replace('_', ' ')}" for cause in jumps)
         losses = diagnosis["curves"]["loss"]["all"]
+        rest = 1 - diagnosis["unexplained"] - sum(cause["share"] for cause in jumps)
+        unsure = f", {rest:.0%} with other switches, none of them surely" if rest > LEAST_SHARE else ""
         sentences.append(
-            f"Of these jumps {shares} would go away; {diagnosis['unexplained']:.0%} is unexplained. The same weights, "
-            f"evaluated with every switch on, move from {min(losses):.2f} to {max(losses):.2f}."
+            f"Of these jumps {shares} would go away{unsure}; {diagnosis['unexplained']:.0%} is unexplained. The same "
+            f"weights, evaluated with every switch on, move from {min(losses):.2f} to {max(losses):.2f}."
         )
     elif diagnosis["shares"] and not is_calm(diagnosis["symptom"]):
         sentences.append(_UNKNOWN)

@@ -40,7 +40,7 @@ def summarise_study(workdir: pathlib.Path) -> str:
 def _title(cause: dict[str, Any]) -> str:
     share, interval = cause["share"], cause["interval"]
     sure = f" ({interval[0]:.0%} to {interval[1]:.0%})" if interval else ""
-    part = "a part not known" if share is None else f"{share:.0%}{sure}"
+    part = "an unknown share" if share is None else f"{share:.0%}{sure}"
     return f"{cause['name'].replace('_', ' ')}: {part} of {cause['of']}"
 
 

@@ -24,6 +24,14 @@ def test_a_curve_that_jumps_for_no_known_reason_is_said_to():
     assert all("its cause is not known" in words for words in both(diagnosis(JUMPING)))
 
 
+def test_shares_that_are_not_sure_are_counted_so_that_all_adds_up():
+    jump = {"name": "last_iterate", "explains": "jumps", "share": 0.5}
+    assert "50% with last iterate would go away, 30% with other switches, none of them surely; 20% is" in headline(
+        diagnosis(JUMPING, causes=[jump], unexplained=0.2)
+    )
+    assert "other switches" not in headline(diagnosis(JUMPING, causes=[jump], unexplained=0.48))
+
+
 def test_a_curve_without_volatility_was_not_measured():
     found = diagnosis(JUMPING | {"volatility": None}, shares=None, unexplained=None)
     assert all("not defined" in words and "its cause is not known" not in words for words in both(found))
