@@ -166,7 +166,8 @@ class Config:
 # What a study may vary; the poke is its floor.
 STUDIED_STREAMS = tuple(field.name for field in dataclasses.fields(SeedsConfig) if field.name != "poke")
 
-# Fields that say where things lie and when to stop, and cannot change a bit of the result.
+# Fields that say where things lie and when to stop, and cannot change a bit of the result; but on an accelerator
+# study.width can, and there the environment in a run's identity says how many trained as one.
 OPERATIONAL_FIELDS = (
     "data.path",
     "data.cache_dir",

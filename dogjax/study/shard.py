@@ -9,6 +9,7 @@ from dogjax.study.execute import execute
 from dogjax.study.outcome import Outcome, read_outcomes
 from dogjax.study.plan import CONTROL, in_shard, plan_runs
 from dogjax.study.table import LiveTable
+from dogjax.train.replicas import are_vmapped
 
 
 def run_shard(config: Config, folder: pathlib.Path, deadline: float) -> None:
@@ -21,7 +22,9 @@ def run_shard(config: Config, folder: pathlib.Path, deadline: float) -> None:
     control = [run for run in mine if run.arm == CONTROL]
     with Interrupt() as interrupt, LiveTable(mine, folder) as table:
         for part in (control, [run for run in mine if run.arm != CONTROL]):
-            execute(part, folder, config.study.width, interrupt, deadline, table.update)
+            # The run that is killed trains alone, so where the width counts, the others of the control do too.
+            width = 1 if part is control and are_vmapped() else config.study.width
+            execute(part, folder, width, interrupt, deadline, table.update)
             if part is control and control:
                 _check_control(read_outcomes(folder, control)[0])
 

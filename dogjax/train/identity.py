@@ -26,8 +26,12 @@ PACKAGES = (
 )
 
 
-def environment() -> dict[str, Any]:
-    """Versions, backend, devices, CPU and flags: what law 4 counts besides the configuration."""
+def environment(replica_width: int) -> dict[str, Any]:
+    """Versions, backend, devices, CPU, flags and width: what law 4 counts besides the configuration.
+
+    Args:
+      replica_width: runs whose steps are one function; 1 for a run alone, and on a CPU.
+    """
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -40,6 +44,7 @@ def environment() -> dict[str, Any]:
         "matmul_precision": str(jax.config.jax_default_matmul_precision),
         "threefry_partitionable": jax.config.jax_threefry_partitionable,
         "x64": jax.config.jax_enable_x64,
+        "replica_width": replica_width,
     }
 
 
@@ -60,13 +65,15 @@ def make_identity(
     return {"sha256": sha256_of_json(parts), "data": fingerprint, "split": split_sha256, "segments": segments}
 
 
-def extend_segments(segments: list[dict[str, Any]], step: int) -> tuple[list[dict[str, Any]], list[str]]:
-    """Adds the present environment from `step` on, if it differs from the last one.
+def extend_segments(
+    segments: list[dict[str, Any]], step: int, replica_width: int
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Adds the present environment, with `replica_width`, from `step` on, if it differs from the last one.
 
     Returns:
       The segments, and the names of what changed.
     """
-    now = environment()
+    now = environment(replica_width)
     if not segments:
         return [{"from_step": step, "environment": now}], []
     before = dict(flatten(segments[-1]["environment"]))

@@ -99,6 +99,9 @@ class Loop:
             self._for_each(together, self._finish_epoch)
 
     def _train(self, runs: list[Run], stop: int) -> None:
+        for run in runs:
+            for note in run.note_environment(self._replicas.width(len(runs))):
+                tqdm.write(note)
         seen, started = {id(run): run.frames_seen() for run in runs}, time.monotonic()
         while runs[0].step < stop:
             if self._interrupt.signal or time.monotonic() > self._deadline:

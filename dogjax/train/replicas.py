@@ -15,6 +15,11 @@ import jax
 from dogjax.train.state import TrainState
 
 
+def are_vmapped() -> bool:
+    """Whether replicas take their steps as one function, which makes their bits depend on their number."""
+    return jax.default_backend() != "cpu"
+
+
 class Replicas:
     """Steps of up to `most` replicas of runs that share their compiled functions.
 
@@ -26,9 +31,13 @@ class Replicas:
     """
 
     def __init__(self, train_steps: Any, train_replicas: Any, most: int, *, vmapped: bool | None = None) -> None:
-        self._vmapped = jax.default_backend() != "cpu" if vmapped is None else vmapped
+        self._vmapped = are_vmapped() if vmapped is None else vmapped
         self._train_steps, self._train_replicas = train_steps, train_replicas
         self._threads = ThreadPoolExecutor(most, "replica")  # none starts before it has work
+
+    def width(self, count: int) -> int:
+        """Runs whose steps are one function where `count` of them train side by side."""
+        return count if self._vmapped else 1
 
     def steps(
         self,

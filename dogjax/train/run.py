@@ -66,21 +66,40 @@ class Run:
         workdir.write("dataset.json", self.experiment.prepared.describe())
         workdir.write("split.json", split)
         workdir.write_metrics(self.metrics)
-        self.segments, changed = extend_segments(self.segments, self.step)
-        workdir.write("environment.json", {"segments": self.segments})
-        self.identity = make_identity(config, self.experiment.prepared.fingerprint, split["sha256"], self.segments)
+        self._identify()
         self.tensorboard = TensorBoard(workdir.path / "tensorboard", self.metrics)
         notes = [f"split audit: {warning}" for warning in split["audit"]["warnings"]]
-        if changed:
-            notes.append(
-                f"the environment changed since the checkpoint ({', '.join(changed)}): the run goes on, "
-                "but its bits are those of no run in one environment"
-            )
         if self.resumes:
             notes.append(f"resuming at step {self.step}, after {len(self.metrics)} epochs")
             if self.step == (best_epoch(self.metrics) or 0) * self.steps_per_epoch:
                 self._save(state_sha256(self.state), best=True)  # the kill may have come between its two copies
         return notes
+
+    def note_environment(self, replica_width: int) -> list[str]:
+        """Adds the environment of the next steps to the identity, if it is not that of the last ones.
+
+        Args:
+          replica_width: runs whose steps are one function with this one's.
+
+        Returns:
+          Sentences that the user should read.
+        """
+        segments, changed = extend_segments(self.segments, self.step, replica_width)
+        if segments != self.segments:
+            self.segments = segments
+            self._identify()
+        if not changed:
+            return []
+        return [
+            f"{self.workdir.path}: the environment changed at step {self.step} ({', '.join(changed)}): the run goes "
+            "on, but its bits are those of no run in one environment"
+        ]
+
+    def _identify(self) -> None:
+        self.workdir.write("environment.json", {"segments": self.segments})
+        self.identity = make_identity(
+            self.experiment.config, self.experiment.prepared.fingerprint, self.experiment.split_sha256, self.segments
+        )
 
     @property
     def steps(self) -> int:
