@@ -81,6 +81,14 @@ def test_a_page_of_a_study_draws_itself_without_a_network(study, tmp_path):
     assert document.count("data:image/svg+xml;base64,") == pictures
 
 
+def test_a_study_whose_runs_all_diverged_in_their_first_epoch_has_a_page(setup, tmp_path):
+    fields = {"study.kind": "arms", "study.arms": (("hotter", (("optim.learning_rate", 1e31),)),), "study.replicates": 2}
+    config = replace_fields(setup.config(), fields | {"optim.learning_rate": 1e30, "train.epochs": 1})
+    run_study(config, Workdir(tmp_path))
+    write_page(tmp_path)
+    assert "2 of reference and 2 of hotter" in (tmp_path / "report.html").read_text()
+
+
 def test_a_page_is_the_same_bytes_each_time(study):
     before = (study / "report.html").read_bytes()
     write_page(study)
