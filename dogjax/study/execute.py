@@ -63,11 +63,10 @@ def execute(
       Stopped: after a signal, or the deadline.
     """
     builder = _Builder()
-    waiting = [run for run in runs if not has_ended(workdir, run)]
-    for run in waiting:
-        if run.killed:
-            _kill_once(run.config, run_folder(workdir, run), interrupt)
-    for together in _batches(waiting, width, builder):
+    for run in runs:
+        if run.killed and not has_ended(workdir, run):
+            _kill_once(run, workdir, interrupt)
+    for together in _batches([run for run in runs if not has_ended(workdir, run)], width, builder):
         _train([(run_folder(workdir, run), experiment) for run, experiment in together], interrupt, deadline, watch)
 
 
@@ -116,18 +115,22 @@ def _train(
         Loop(opened, interrupt, deadline, watch).complete()
 
 
-def _kill_once(config: Config, folder: pathlib.Path, interrupt: Interrupt) -> None:
-    """Starts the run in a process of its own, which kills itself with signal 9 when half of its epochs are done."""
+def _kill_once(run: PlannedRun, workdir: pathlib.Path, interrupt: Interrupt) -> None:
+    """Starts the run in a process of its own, which kills itself with signal 9 when half of its epochs are done.
+
+    One that diverges before has ended, too.
+    """
+    folder = run_folder(workdir, run)
     if (folder / KILLED_MARK).exists():
         return
-    process = multiprocessing.get_context("spawn").Process(target=_train_until_killed, args=(config, folder))
+    process = multiprocessing.get_context("spawn").Process(target=_train_until_killed, args=(run.config, folder))
     process.start()
     while process.is_alive():
         process.join(POLL_SECONDS)
         if interrupt.signal:
             process.kill()
     interrupt.check()
-    if process.exitcode != -signal.SIGKILL:
+    if process.exitcode != -signal.SIGKILL and not has_ended(workdir, run):
         raise UserError(
             f"{folder}: the process that was to be killed on its way ended by itself, with status {process.exitcode}; "
             "see its error above"

@@ -4,6 +4,7 @@ import pathlib
 
 from dogjax.config import Config
 from dogjax.errors import UserError
+from dogjax.files import read_json
 from dogjax.interrupt import Interrupt
 from dogjax.study.execute import execute
 from dogjax.study.outcome import Outcome, read_outcomes
@@ -30,6 +31,14 @@ def run_shard(config: Config, folder: pathlib.Path, deadline: float) -> None:
 
 
 def _check_control(outcomes: list[Outcome]) -> None:
+    for each in outcomes:
+        if not each.finished:
+            found = read_json(each.folder / "nonfinite.json")
+            raise UserError(
+                f"{each.folder}: the control, which is the experiment as it is, diverged: {found['what']} at step "
+                f"{found['step']} (epoch {found['epoch']}); lower optim.learning_rate or set optim.clip_norm, in a new "
+                "workdir"
+            )
     first, *others = outcomes
     for other in others:
         if first.bits() == other.bits():

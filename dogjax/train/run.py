@@ -129,12 +129,13 @@ class Run:
     def _diverge(self, step: int, what: str) -> None:
         ids = self.experiment.table.ids(self.experiment.pipeline.train_frames(step))
         good = self.checkpoints.latest_step()
-        report = {"step": step, "epoch": step // self.steps_per_epoch + 1, "frames": ids, "last_good_checkpoint": good}
+        epoch = step // self.steps_per_epoch + 1
+        report = {"what": what, "step": step, "epoch": epoch, "frames": ids, "last_good_checkpoint": good}
         self.workdir.write("nonfinite.json", report)
         # Without the state: how far it went beyond that step depends on when the run was looked at.
         self._write_result("diverged", step, None)
         raise Diverged(
-            f"{what} at step {step} (epoch {report['epoch']}), on the batch {', '.join(ids[:3])}, ... "
+            f"{what} at step {step} (epoch {epoch}), on the batch {', '.join(ids[:3])}, ... "
             f"(all {len(ids)} in nonfinite.json); "
             + (f"the last good checkpoint is step {good}; " if good is not None else "no checkpoint was saved before; ")
             + "lower optim.learning_rate or set optim.clip_norm, in a new workdir"

@@ -137,6 +137,18 @@ def test_a_control_that_differs_stops_the_study(setup, tmp_path):
         study_of(setup, tmp_path)
 
 
+def test_a_control_that_diverges_stops_the_study_and_says_so(setup, tmp_path):
+    hot = STUDY | {"optim.learning_rate": 1e30}
+    for _ in range(2):  # a queue may start it again
+        ended = run_command(setup.command(tmp_path / "study", "--mode=study", *flags(hot)))
+        assert ended.returncode == 2, ended.stderr
+        assert (
+            "control-0-000: the control, which is the experiment as it is, diverged: the training loss is"
+            in (ended.stderr.splitlines()[-1])
+        )
+        assert "at step 1 (epoch 1); lower optim.learning_rate" in ended.stderr and "Traceback" not in ended.stderr
+
+
 def test_an_arm_that_diverges_is_counted_and_the_others_go_on(setup, tmp_path):
     arms = (("hot", (("optim.learning_rate", 1e30),)), ("slow", (("optim.learning_rate", 1e-3),)))
     fields = {"study.kind": "arms", "study.arms": arms, "study.replicates": 2, "train.epochs": 1}
