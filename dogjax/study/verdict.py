@@ -197,15 +197,16 @@ def _change(name: str, comparison: dict[str, Any] | None) -> str:
 
 
 def _control(control: dict[str, Any]) -> str:
-    if not control["runs"]:
-        return "The control has not run, so it is not known whether this machine repeats a run to the bit."
+    if control["identical"] is None:
+        why = {0: "has not run", 1: "has one run, compared with none"}.get(control["runs"], "diverged")
+        return f"The control {why}, so it is not known whether this machine repeats a run to the bit."
     if not control["identical"]:
         return "The control runs differ although nothing was varied: no figure here can be trusted."
-    killed = f", {control['killed']} of them killed on its way and resumed," if control["killed"] else ""
-    return (
-        f"{control['runs']} runs with the same seeds{killed} are equal to the bit: nothing is random here but the "
-        "named streams."
-    )
+    runs, killed = f"{control['runs']} runs with the same seeds", control["killed"]
+    equal = "are equal to the bit: nothing is random here but the named streams."
+    if not killed:
+        return f"{runs} {equal} None of them was killed, so it is not known whether a resumed run is equal, too."
+    return f"{runs}, {killed} of them killed on its way and resumed, {equal}"
 
 
 def _points(spread: dict[str, Any]) -> str:

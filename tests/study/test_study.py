@@ -11,7 +11,7 @@ import pytest
 
 from dogjax.config import replace_fields
 from dogjax.errors import UserError
-from dogjax.study.study import run_study
+from dogjax.study.study import gather_workdir, run_study
 from dogjax.train.workdir import Workdir
 from tests.train.runs import epochs_done, run_command
 
@@ -52,6 +52,17 @@ def test_the_control_is_identical_also_where_it_was_killed(finished):
     control = study["arms"]["control"]
     assert control["identical"]
     assert control["accuracy"]["sd"] == control["loss"]["sd"] == control["disagreement"]["mean"] == 0
+
+
+def test_of_a_single_run_of_the_control_nothing_is_claimed(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "study")
+    for number in (1, 2):
+        (folder / f"runs/control-0-00{number}/result.json").unlink()
+    gather_workdir(Workdir(folder))
+    study = json.loads((folder / "study.json").read_text())
+    assert study["control"] == {"runs": 1, "identical": None, "killed": 0}
+    assert study["arms"]["control"]["identical"] is None
+    assert study["verdict"].startswith("The control has one run, compared with none")
 
 
 def test_every_arm_has_its_spread_and_its_distance_to_the_floor(finished):

@@ -1,5 +1,7 @@
 """What a study says in words follows from its figures."""
 
+import pytest
+
 from dogjax.study.verdict import in_words
 
 CONTROL = {"runs": 3, "identical": True, "killed": 1}
@@ -56,6 +58,24 @@ def test_no_stream_is_blamed_without_evidence():
 def test_a_control_that_differs_is_the_first_thing_said():
     words = in_words(study(kind="seeds", control=CONTROL | {"identical": False}))
     assert words.startswith("The control runs differ although nothing was varied")
+
+
+@pytest.mark.parametrize(
+    ("control", "words"),
+    [
+        ({"runs": 0, "identical": None, "killed": 0}, "The control has not run, so it is not known whether"),
+        ({"runs": 1, "identical": None, "killed": 0}, "The control has one run, compared with none, so"),
+        ({"runs": 3, "identical": None, "killed": 1}, "The control diverged, so it is not known whether"),
+        ({"runs": 2, "identical": True, "killed": 0}, "2 runs with the same seeds are equal to the bit"),
+        ({"runs": 2, "identical": True, "killed": 0}, "it is not known whether a resumed run is equal"),
+        (CONTROL, "3 runs with the same seeds, 1 of them killed on its way and resumed, are equal to the bit"),
+    ],
+)
+def test_the_control_claims_what_was_compared_and_no_more(control, words):
+    told = in_words(study(kind="seeds", control=control))
+    assert words in told
+    assert ("equal to the bit" in told) == (control["identical"] is True)
+    assert ("killed on its way and resumed" in told) == bool(control["identical"] and control["killed"])
 
 
 def arms(ratio, fixed, capacity=None):
