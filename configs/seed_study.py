@@ -2,8 +2,10 @@
 
 python launch.py --config=configs/seed_study.py --workdir=runs/seed_study --mode=study
 
-The baseline at half its image size and a frame every two seconds, so that 73 runs of 20 epochs end within half an
-hour on two x86-64 cores.
+The baseline at half its image size and a frame every two seconds, so that 73 runs of 20 epochs end within a
+quarter of an hour on two x86-64 cores.
+Expected: the three controls are equal to the bit. The final accuracy has a standard deviation of 9 points with every
+stream free and of 4 with one bit of one weight, the floor, from which ten runs an arm can tell no stream.
 """
 
 from configs import baseline

@@ -138,9 +138,11 @@ def _merge(names: tuple[str, ...], merge_labels: tuple) -> tuple[tuple[str, ...]
     groups = merge_labels if any(isinstance(each, tuple) for each in merge_labels) else (merge_labels,)
     new_name = {name: name for name in names}
     for group in groups:
+        if len(group) == 1:
+            raise UserError(f"data.merge_labels: '{group[0]}' stands alone; name the labels that it is merged with")
         for name in group:
             if name not in new_name:
-                raise UserError(f"data.merge_labels: no label '{name}'; the labels are {', '.join(names)}")
+                raise UserError(f"data.merge_labels: no label '{name}'; the labels are {', '.join(names)} (give them in quotes)")
             if new_name[name] != name:
                 raise UserError(f"data.merge_labels: '{name}' stands in two groups; name each label once")
             new_name[name] = "+".join(group)

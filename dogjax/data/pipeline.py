@@ -152,8 +152,11 @@ def make_pipeline(table: FrameTable, images: Images, split: Split, config: Confi
     """The pipeline of a run; measures the input scaling on the training frames.
 
     Raises:
-      UserError: the training frames do not fill one batch and the remainder is to be dropped.
+      UserError: a batch is larger than all frames, or the training frames do not fill one and the remainder is to be
+        dropped.
     """
+    if config.train.batch_size > len(table):
+        raise UserError(f"train.batch_size={config.train.batch_size}: there are {len(table)} frames; use a smaller batch")
     scaling = measure_scaling(images, split.train, config.data.scale)
     pipeline = Pipeline(table, images, split, config, streams, scaling)
     if pipeline.steps_per_epoch == 0:

@@ -82,6 +82,11 @@ def _check_labels(table: FrameTable, config: SplitConfig) -> None:
         for name in getattr(config, field):
             if name not in table.label_names:
                 raise UserError(f"split.{field}: no label '{name}'; the labels are {', '.join(table.label_names)}")
+    if len(table.label_names) - len(set(config.validation_only)) < 2:
+        raise UserError(
+            f"split.validation_only={config.validation_only}: fewer than two dogs would be trained on, and nothing to "
+            "tell apart; leave two of them"
+        )
 
 
 def _labels(table: FrameTable, names: tuple[str, ...]) -> list[int]:

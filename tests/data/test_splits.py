@@ -105,6 +105,11 @@ def test_train_only_and_validation_only_keep_their_sides():
     assert not groups_on_both_sides(table.background, split)
 
 
+def test_two_dogs_must_be_left_to_train_on():
+    with pytest.raises(UserError, match=r"split.validation_only=.*fewer than two dogs would be trained on"):
+        split_frames(three_dogs(), SplitConfig(strategy="background", validation_only=("ash", "bea")), STREAMS)
+
+
 def test_a_dog_with_one_recording_may_be_train_only():
     recordings = [("ash", "ash/only", "", 30), *((d, f"{d}/{i}", "", 30) for d in ("bea", "cole") for i in range(4))]
     table = make_table(recordings)
