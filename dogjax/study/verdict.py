@@ -3,7 +3,7 @@
 from typing import Any
 
 from dogjax.study.analysis import LEVEL
-from dogjax.study.plan import ALL, REFERENCE
+from dogjax.study.plan import ALL, POKE, REFERENCE
 
 
 def in_words(study: dict[str, Any]) -> str:
@@ -24,15 +24,15 @@ def _seeds(study: dict[str, Any]) -> list[str]:
     sentences = [_control(study["control"])]
     arms, against = study["arms"], study.get("against_poke") or {}
     most = ALL if ALL in arms else next(iter(against), None)
-    if most is None or any(arms[name]["accuracy"]["sd"] is None for name in ("poke", most)):
+    if most is None or POKE not in arms or any(arms[name]["accuracy"]["sd"] is None for name in (POKE, most)):
         return [*sentences, "No floor is measured yet: nothing can be said of the streams."]
     every = "every stream" if most == ALL else f"the stream {most}"
     sentences.append(
         f"With a fresh seed for {every}, the final accuracy has a standard deviation of "
         f"{_points(arms[most]['accuracy'])} around {arms[most]['accuracy']['mean']:.1%}; one parameter moved by one "
-        f"unit in its last place, and nothing else, gives {_points(arms['poke']['accuracy'])}."
+        f"unit in its last place, and nothing else, gives {_points(arms[POKE]['accuracy'])}."
     )
-    if not arms["poke"]["loss"]["sd"]:
+    if not arms[POKE]["loss"]["sd"]:
         sentences.append("The smallest change has no effect at all, so any spread is the streams' own.")
         return [*sentences, *_within(arms)]
     if any(each[m] and each[m]["p"] is None for each in against.values() for m in each):
@@ -46,7 +46,7 @@ def _seeds(study: dict[str, Any]) -> list[str]:
     if unclear:
         which = "No stream" if not found else _listed(f"'{name}'" for name in unclear)
         sentences.append(
-            f"{which} can be told from the floor with {arms['poke']['runs']} runs an arm. The training is chaotic: the "
+            f"{which} can be told from the floor with {arms[POKE]['runs']} runs an arm. The training is chaotic: the "
             "smallest change there is already moves a run that far, and to blame one seed would take more runs."
         )
     return [*sentences, *_within(arms)]

@@ -42,6 +42,7 @@ def test_without_two_runs_of_the_floor_and_of_all_streams_nothing_is_said():
     for arms in ({"poke": arm, "all": one}, {"poke": one, "all": arm}, {"poke": arm}):
         against = {"all": {"accuracy": None, "loss": None}} if "all" in arms else {}
         assert "No floor is measured yet" in in_words(study(kind="seeds", arms=arms, against_poke=against))
+    assert "No floor is measured yet" in in_words(study(kind="seeds", arms={"all": arm}))  # a shard's runs alone
 
 
 def test_a_stream_above_the_floor_is_named():
