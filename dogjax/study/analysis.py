@@ -114,7 +114,10 @@ def _symmetric(pairs: dict[tuple[int, int], float]) -> np.ndarray:
 def against_floor(
     arms: dict[str, list[Outcome]], floor: str, names: Sequence[str], epoch: int
 ) -> dict[str, dict[str, Any]]:
-    """For each named arm, the spread of accuracy and of loss over the floor's, with Holm's p over the arms."""
+    """For each named arm, the spread of accuracy and of loss over the floor's, with Holm's p over the arms.
+
+    `holm_p` and `significant` are null where `p` is.
+    """
     table: dict[str, dict[str, Any]] = {name: {} for name in names}
     for measure in ("accuracy", "loss"):
 
@@ -124,9 +127,12 @@ def against_floor(
 
         for name in names:
             table[name][measure] = statistics.spread_ratio(values(name), values(floor))
-        known = [ratios for name in names if (ratios := table[name][measure]) and ratios["p"] is not None]
-        for ratios, p in zip(known, statistics.holm([ratios["p"] for ratios in known])):
-            ratios |= {"holm_p": p, "significant": p < LEVEL}
+        ratios = [each for name in names if (each := table[name][measure])]
+        known = [each for each in ratios if each["p"] is not None]
+        for each in ratios:
+            each |= {"holm_p": None, "significant": None}
+        for each, p in zip(known, statistics.holm([each["p"] for each in known])):
+            each |= {"holm_p": p, "significant": p < LEVEL}
     return table
 
 

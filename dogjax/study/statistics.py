@@ -18,6 +18,8 @@ FEWEST_PAIRS = 6
 # Beyond this many pairs the sign flips are drawn, not listed.
 MOST_LISTED_PAIRS = 14
 MEANINGFUL = 0.75
+# Differences of equal accuracies may differ by this part of themselves.
+ROUNDING = 1e-9
 
 
 def spread(groups: Sequence[np.ndarray]) -> dict[str, Any]:
@@ -49,8 +51,9 @@ def spread_ratio(groups: Sequence[np.ndarray], floor: Sequence[np.ndarray]) -> d
     Returns:
       `ratio` with the F distribution's `interval`, exact for normal values, and `p` of the Brown-Forsythe
       test (1974, JASA 69:364: an analysis of variance of the distances from the group's median), which holds
-      for others too. `p` is null below three runs of a base: two lie equally far from their median. All is null
-      where either spread cannot be estimated or the floor is 0.
+      for others too. `p` is null, and `note` says why, below three runs of a base, where two lie equally far from
+      their median, and where ties leave both sides no variance of that distance. All is null where either spread
+      cannot be estimated or the floor is 0.
     """
     (variance, df), (floor_variance, floor_df) = _pooled_variance(groups), _pooled_variance(floor)
     if not df or not floor_df or not floor_variance:
@@ -59,9 +62,13 @@ def spread_ratio(groups: Sequence[np.ndarray], floor: Sequence[np.ndarray]) -> d
     ratio = variance / floor_variance
     low, high = (float(np.sqrt(ratio / stats.f.ppf(q, df, floor_df))) for q in (1 - tail, tail))
     distances = [np.concatenate([np.abs(each - np.median(each)) for each in side]) for side in (groups, floor)]
-    testable = min(len(each) for each in (*groups, *floor)) > 2
-    p = float(stats.f_oneway(*distances).pvalue) if testable else None
-    return {"ratio": float(np.sqrt(ratio)), "interval": [low, high], "p": p}
+    note = None
+    if min(len(each) for each in (*groups, *floor)) < 3:
+        note = "two runs a base are too few"
+    elif all(np.ptp(each) <= ROUNDING * np.max(each) for each in distances):
+        note = "the runs of each side lie equally far from their median"
+    p = None if note else float(stats.f_oneway(*distances).pvalue)
+    return {"ratio": float(np.sqrt(ratio)), "interval": [low, high], "p": p, "note": note}
 
 
 def _pooled_variance(groups: Sequence[np.ndarray]) -> tuple[float, int]:

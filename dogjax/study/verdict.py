@@ -35,21 +35,31 @@ def _seeds(study: dict[str, Any]) -> list[str]:
     if not arms[POKE]["loss"]["sd"]:
         sentences.append("The smallest change has no effect at all, so any spread is the streams' own.")
         return [*sentences, *_within(arms)]
-    if any(each[m] and each[m]["p"] is None for each in against.values() for m in each):
-        return [*sentences, "Two runs a base are too few to tell a stream from that floor.", *_within(arms)]
+    untested = {name: why for name, each in against.items() if (why := _why_untested(each))}
     above = {name: _exceeds(each) for name, each in against.items()}
     found = [name for name, measures in above.items() if measures]
-    unclear = [name for name in against if name not in found]
+    unclear = [name for name in against if name not in found and name not in untested]
     for name in found:
         ratios = _listed(f"{against[name][m]['ratio']:.1f} times that of {m}" for m in above[name])
         sentences.append(f"{_subject(name)} spreads the runs more than that floor: {ratios}.")
     if unclear:
-        which = "No stream" if not found else _listed(f"'{name}'" for name in unclear)
+        which = "No stream" if not found and not untested else _listed(f"'{name}'" for name in unclear)
         sentences.append(
             f"{which} can be told from the floor with {arms[POKE]['runs']} runs an arm. The training is chaotic: the "
             "smallest change there is already moves a run that far, and to blame one seed would take more runs."
         )
+    for why in dict.fromkeys(untested.values()):
+        names = _listed(f"'{name}'" for name, reason in untested.items() if reason == why)
+        sentences.append(f"Not tested against that floor: {names}, as {why}.")
     return [*sentences, *_within(arms)]
+
+
+def _why_untested(against: dict[str, Any]) -> str | None:
+    """Why neither accuracy nor loss of an arm was tested against the floor; null where one was."""
+    measured = [each for each in against.values() if each]
+    if any(each["p"] is not None for each in measured):
+        return None
+    return measured[0]["note"] if measured else "too few of their runs are finished"
 
 
 def _exceeds(against: dict[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from dogjax.study.analysis import is_fixed, smallest_enough
+from dogjax.study.analysis import against_floor, is_fixed, smallest_enough
 
 
 def comparison(ratio, high, accuracy_low):
@@ -35,6 +35,22 @@ def outcomes(parameters, *losses):
         types.SimpleNamespace(finished=True, parameters=parameters, loss=lambda epoch, loss=loss: loss)
         for loss in losses
     ]
+
+
+def runs(*accuracies):
+    run = types.SimpleNamespace(base=0)
+    return [
+        types.SimpleNamespace(finished=True, run=run, accuracy=lambda _, a=a: a, loss=lambda _: 1.0) for a in accuracies
+    ]
+
+
+def test_an_arm_that_is_tied_has_no_part_in_the_adjustment_of_the_others():
+    arms = {"poke": runs(0.1, 0.1, 0.3, 0.3), "tied": runs(0.7, 0.7, 0.8, 0.8), "free": runs(0.1, 0.9, 0.2, 0.4)}
+    table = against_floor(arms, "poke", ("tied", "free"), 1)
+    tied, free = (table[name]["accuracy"] for name in ("tied", "free"))
+    assert (tied["p"], tied["holm_p"], tied["significant"]) == (None, None, None)
+    assert 0 < free["p"] == free["holm_p"]
+    assert table["free"]["loss"] is None  # nothing varies
 
 
 def test_the_smallest_network_within_one_standard_error_is_enough():

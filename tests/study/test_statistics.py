@@ -76,7 +76,22 @@ def test_a_ratio_is_null_without_a_floor_and_has_no_p_of_two_runs():
     equal, runs = [np.array([1.0, 1.0, 1.0])], [np.array([1.0, 2.0, 4.0])]
     assert statistics.spread_ratio(runs, equal) is None
     assert statistics.spread_ratio(equal, runs)["ratio"] == 0
-    assert statistics.spread_ratio([np.array([1.0, 2.0])], runs)["p"] is None
+    two = statistics.spread_ratio([np.array([1.0, 2.0])], runs)
+    assert two["p"] is None and two["note"] == "two runs a base are too few"
+
+
+@pytest.mark.parametrize(
+    ("arm", "floor"),
+    [
+        ([0.7, 0.7, 0.8, 0.8], [0.1, 0.1, 0.3, 0.3]),  # distances .05 and .1, but for their last bits: p would be 0
+        ([0.5, 0.5, 0.5], [0.1, 0.1, 0.3, 0.3]),
+        ([0.1, 0.1, 0.3, 0.3], [0.1, 0.1, 0.3, 0.3]),  # not a number
+    ],
+)
+def test_runs_that_are_tied_have_no_p_and_say_why(arm, floor):
+    found = statistics.spread_ratio([np.array(arm)], [np.array(floor)])
+    assert found["p"] is None and found["note"] == "the runs of each side lie equally far from their median"
+    assert statistics.spread_ratio([np.array([0.1, 0.2, 0.4])], [np.array(floor)])["p"] > 0.05
 
 
 def test_holm_steps_down():

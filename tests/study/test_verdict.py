@@ -31,7 +31,8 @@ def test_shares_that_cannot_be_told_are_not():
 def seeds(ratio, significant, p=0.01):
     spread = {"mean": 0.8, "sd": 0.05, "interval": [0.03, 0.1]}
     arm = {"runs": 10, "diverged": 0, "accuracy": spread, "loss": spread, "volatility": spread}
-    against = {"ratio": ratio, "interval": [1, 9], "p": p, "holm_p": p, "significant": significant}
+    note = "they are tied" if p is None else None
+    against = {"ratio": ratio, "interval": [1, 9], "p": p, "note": note, "holm_p": p, "significant": significant}
     floors = {name: {"accuracy": against, "loss": None} for name in ("init", "all")}
     return in_words(study(kind="seeds", arms={"poke": arm, "init": arm, "all": arm}, against_poke=floors))
 
@@ -53,7 +54,21 @@ def test_a_stream_above_the_floor_is_named():
 def test_no_stream_is_blamed_without_evidence():
     assert "No stream can be told from the floor with 10 runs an arm" in seeds(3.0, False)
     assert "No stream can be told" in seeds(0.3, True)
-    assert "Two runs a base are too few" in seeds(3.0, False, p=None)
+    words = seeds(3.0, None, p=None)
+    assert "Not tested against that floor: 'init' and 'all', as they are tied." in words and "No stream" not in words
+
+
+def test_an_arm_that_cannot_be_tested_does_not_silence_the_others():
+    spread = {"mean": 0.8, "sd": 0.05, "interval": [0.03, 0.1]}
+    arm = {"runs": 10, "diverged": 0, "accuracy": spread, "loss": spread, "volatility": spread}
+    found = {"ratio": 3.0, "interval": [1, 9], "p": 0.01, "note": None, "holm_p": 0.01, "significant": True}
+    tied = found | {"p": None, "note": "they are tied", "holm_p": None, "significant": None}
+    against = {"init": {"accuracy": tied, "loss": found}, "order": {"accuracy": tied, "loss": tied}}
+    against["all"] = {"accuracy": None, "loss": None}
+    words = in_words(study(kind="seeds", arms=dict.fromkeys(("poke", *against), arm), against_poke=against))
+    assert "The stream 'init' spreads the runs more than that floor: 3.0 times that of loss." in words
+    assert "Not tested against that floor: 'order', as they are tied." in words
+    assert "Not tested against that floor: 'all', as too few of their runs are finished." in words
 
 
 def test_a_control_that_differs_is_the_first_thing_said():
