@@ -2,6 +2,7 @@
 
 import base64
 import pathlib
+import re
 from typing import Any
 
 import jinja2
@@ -110,6 +111,8 @@ def _render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # So that a line breaks between flags.
+    environment.filters["split_flags"] = lambda flags: re.split(r' (?="?--)', flags)
     environment.filters["percent"] = lambda value: "–" if value is None else f"{value:.1%}"
     environment.filters["whole"] = lambda value: "–" if value is None else f"{value:.0%}"
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:.3f}"
