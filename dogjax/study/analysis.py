@@ -137,7 +137,7 @@ def against_floor(
 
 
 def sobol_shares(
-    outcomes: Sequence[Outcome], floor: Sequence[Outcome], study: StudyConfig, epoch: int
+    outcomes: Sequence[Outcome], floor: Sequence[Outcome], study: StudyConfig, epoch: int, rng: np.random.Generator
 ) -> dict[str, Any]:
     """First-order and total shares of each stream in the variance of accuracy and loss, against the floor.
 
@@ -154,7 +154,7 @@ def sobol_shares(
         if len(values) < len(outcomes) or not np.ptp(values):
             table[measure] = None
             continue
-        shares = statistics.sobol_indices(design_problem(study), values)
+        shares = statistics.sobol_indices(design_problem(study), values, rng)
         variance = float(values.var(ddof=1))
         for share in shares.values():
             total = share["total"] * variance

@@ -8,6 +8,7 @@ from SALib.sample import sobol as sobol_design
 
 from dogjax.config import Config, StudyConfig, replace_fields, to_dict
 from dogjax.errors import UserError
+from dogjax.prng import Streams
 
 CONTROL, POKE, ALL, REFERENCE = "control", "poke", "all", "reference"
 # The run of the control arm that is killed on its way and resumed.
@@ -94,7 +95,8 @@ def _sobol(config: Config) -> Iterator[PlannedRun]:
         raise UserError(f"study.replicates={study.replicates}: a Sobol design takes a power of two, such as 8")
     yield from _control(config)
     yield from _replicates(config, POKE, 0, ("poke",))
-    rows = sobol_design.sample(design_problem(study), study.replicates, calc_second_order=False, seed=config.seed)
+    seed = int(Streams(config.seed).numpy("split", 3, 1).integers(2**31))
+    rows = sobol_design.sample(design_problem(study), study.replicates, calc_second_order=False, seed=seed)
     for number, row in enumerate(rows):
         # One place of the design is one seed, so rows that agree in a column share that stream.
         fields = {f"seeds.{stream}": int(place * 2**31) for stream, place in zip(study.streams, row)}

@@ -227,18 +227,20 @@ def paired_ratio(arm: np.ndarray, reference: np.ndarray) -> dict[str, Any] | Non
     return {"ratio": float(np.exp(np.mean(np.log(arm / reference)))), "interval": [float(low), float(high)]}
 
 
-def sobol_indices(problem: dict[str, Any], values: np.ndarray) -> dict[str, dict[str, Any]]:
+def sobol_indices(problem: dict[str, Any], values: np.ndarray, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
     """Shares of the variance by factor: first order (Saltelli et al. 2010) and total (Jansen 1999), by SALib.
 
     Args:
       problem: of SALib, with `names`.
       values: float `[rows x (factors + 2)]`, in the order of the design.
+      rng: of the bootstrap.
 
     Returns:
       For each factor `first` and `total`, and half-widths of their bootstrap intervals, `first_half_width` and
       `total_half_width`.
     """
-    result = sobol.analyze(problem, np.asarray(values, np.float64), calc_second_order=False, seed=0)
+    seed = int(rng.integers(1, 2**31))  # SALib takes 0 for no seed, and draws from NumPy's global state
+    result = sobol.analyze(problem, np.asarray(values, np.float64), calc_second_order=False, seed=seed)
     columns = {"first": "S1", "total": "ST", "first_half_width": "S1_conf", "total_half_width": "ST_conf"}
     return {
         factor: {name: float(result[column][number]) for name, column in columns.items()}

@@ -97,7 +97,7 @@ def _sobol(config: Config, arms: dict[str, list[Outcome]], rng: np.random.Genera
     rows = arms.get("sobol", [])
     if len(rows) < config.study.replicates * (len(config.study.streams) + 2) or POKE not in arms:
         return study | {"sobol": None}
-    return study | {"sobol": analysis.sobol_shares(rows, arms[POKE], config.study, config.train.epochs)}
+    return study | {"sobol": analysis.sobol_shares(rows, arms[POKE], config.study, config.train.epochs, rng)}
 
 
 def _crossed(config: Config, arms: dict[str, list[Outcome]], rng: np.random.Generator) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 import dataclasses
 
 import pytest
+from SALib.sample import sobol as sobol_design
 
 from dogjax.config import Config, StudyConfig, flatten, from_dict, to_dict
 from dogjax.errors import UserError
-from dogjax.study.plan import in_shard, plan_runs
+from dogjax.prng import Streams
+from dogjax.study.plan import design_problem, in_shard, plan_runs
 
 
 def config(**study):
@@ -71,6 +73,14 @@ def test_rows_of_a_sobol_study_share_streams_as_the_design_says():
     first, init_changed, order_changed, second = runs[:4]
     assert (init_changed.init, init_changed.order) == (second.init, first.order)
     assert (order_changed.init, order_changed.order) == (first.init, second.order)
+
+
+def test_the_design_of_a_sobol_study_is_drawn_from_a_stream():
+    study = StudyConfig(kind="sobol", streams=("init", "order"), replicates=4)
+    planned = [run.config.seeds.init for run in plan_runs(config(**dataclasses.asdict(study))) if run.arm == "sobol"]
+    seed = int(Streams(3).numpy("split", 3, 1).integers(2**31))
+    rows = sobol_design.sample(design_problem(study), 4, calc_second_order=False, seed=seed)
+    assert planned == [int(place * 2**31) for place, _ in rows]
 
 
 @pytest.mark.parametrize(
