@@ -254,15 +254,24 @@ def smallest_enough(arms: dict[str, list[Outcome]], epoch: int) -> dict[str, Any
     return {"best": best, "smallest": min(enough, key=lambda name: sizes[name]), "limit": limit}
 
 
-def crossed_components(arms: dict[str, list[Outcome]], epoch: int, rng: np.random.Generator) -> dict[str, Any]:
+def crossed_components(
+    arms: dict[str, list[Outcome]], folds: int, replicates: int, epoch: int, rng: np.random.Generator
+) -> dict[str, Any]:
     """Variance components of accuracy and of loss over splits (the arms) and seeds (the replicates).
+
+    Args:
+      arms: the outcomes by arm.
+      folds: of the split, all of which are arms of the whole study.
+      replicates: of each arm in the whole study.
+      epoch: after which the runs are measured.
+      rng: of the intervals.
 
     Returns:
       For each measure the components, or null where a run is missing or diverged.
     """
     rows = [{each.run.replicate: each for each in outcomes if each.finished} for outcomes in arms.values()]
-    seeds = sorted(set().union(*rows)) if rows else []
-    if not rows or any(sorted(row) != seeds for row in rows):
+    seeds = list(range(replicates))
+    if len(rows) < folds or any(sorted(row) != seeds for row in rows):
         return {"accuracy": None, "loss": None}
     return {
         measure: statistics.variance_components(

@@ -101,7 +101,8 @@ def _sobol(config: Config, arms: dict[str, list[Outcome]], rng: np.random.Genera
 
 
 def _crossed(config: Config, arms: dict[str, list[Outcome]], rng: np.random.Generator) -> dict[str, Any]:
-    return {"components": analysis.crossed_components(arms, config.train.epochs, rng)}
+    folds, replicates = config.split.folds, config.study.replicates
+    return {"components": analysis.crossed_components(arms, folds, replicates, config.train.epochs, rng)}
 
 
 def _arms(config: Config, arms: dict[str, list[Outcome]], rng: np.random.Generator) -> dict[str, Any]:

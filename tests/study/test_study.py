@@ -192,6 +192,14 @@ def test_a_crossed_study_names_its_components(setup, tmp_path):
     assert list(study["arms"]) == ["fold0", "fold1"]
     assert set(study["components"]["accuracy"]) == {"split", "seed", "rest"}
     assert "Between splits the accuracy has a standard deviation of" in study["verdict"]
+    for gone in (["fold1-0-001"], ["fold1-0-000", "fold1-0-001"], ["fold0-0-001", "fold1-0-001"]):
+        folder = shutil.copytree(tmp_path, tmp_path.parent / "-".join(gone))
+        for name in gone:
+            (folder / f"runs/{name}/result.json").unlink()
+        gather_workdir(Workdir(folder))
+        study = json.loads((folder / "study.json").read_text())
+        assert study["components"] == {"accuracy": None, "loss": None}
+        assert "cannot be estimated" in study["verdict"] and study["missing"] == gone
 
 
 def test_a_sobol_study_shares_the_variance_out(setup, tmp_path):
