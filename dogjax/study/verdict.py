@@ -133,8 +133,8 @@ def _arms(study: dict[str, Any]) -> list[str]:
         sentences.append(f"Too few pairs are finished to compare {_listed(few)}.")
     if fixed := [f"'{name}'" for name, measures in table.items() if measures["fixed"]]:
         sentences.append(
-            f"Fixed by {_listed(fixed)}: less than half the volatility, and at most a point of accuracy lost, with "
-            "95 % confidence each."
+            f"Fixed by {_listed(fixed)}: the volatility about halved or better, and surely lower; at most a point of "
+            "accuracy lost, with 95 % confidence."
         )
     if study["capacity"]:
         best, smallest = study["capacity"]["best"], study["capacity"]["smallest"]

@@ -110,7 +110,7 @@ def test_an_arm_is_told_with_its_intervals():
 
 def test_a_fix_and_the_smallest_network_are_named():
     words = arms(0.4, fixed=True, capacity={"best": "reference", "smallest": "calm", "limit": 0.5})
-    assert "Fixed by 'calm': less than half the volatility" in words
+    assert "Fixed by 'calm': the volatility about halved or better, and surely lower; at most a point of" in words
     assert "'calm', with 1,200 parameters" in words
 
 
