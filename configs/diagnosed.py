@@ -1,4 +1,4 @@
-"""Do the fixes that the baseline's diagnosis names calm its curve? Both together, trained anew over six seeds.
+"""Do the changes that the baseline's diagnosis names calm its curve? All of them, trained anew over six seeds.
 
 python launch.py --config=configs/diagnosed.py --workdir=runs/diagnosed --mode=study
 
@@ -17,5 +17,11 @@ def get_config():
     c.train.keep = 1
     c.study.kind = "arms"
     c.study.replicates = 6
-    c.study.arms = (("diagnosed", (("optim.ema_decay", 0.99), ("model.norm_momentum", 0.9))),)
+    changes = (
+        ("optim.ema_decay", 0.99),
+        ("model.norm_statistics", "precise"),
+        ("optim.label_smoothing", 0.1),
+        ("train.drop_remainder", True),
+    )
+    c.study.arms = (("diagnosed", changes),)
     return c

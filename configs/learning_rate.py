@@ -4,8 +4,8 @@ python launch.py --config=configs/learning_rate.py --workdir=runs/learning_rate 
 
 Every rate gets runs of its own, half as long as those of configs/seed_study.py, rather than one run whose rate grows
 (Smith 2017, arXiv 1506.01186): what an earlier rate did to the weights is then no part of the answer.
-Expected (24 runs, three seeds): 40 to 45 % up to a rate of .001, 52 to 63 % from .004 to .1; at .1 the volatility is 5.6
-times that of .004.
+Expected (24 runs, three seeds): 40 to 45 % up to a rate of .001, 52 to 63 % from .004 to .1; at .1 the volatility is
+5.6 times that of .004.
 """
 
 from configs import seed_study

@@ -1,8 +1,8 @@
 """The configuration of an experiment: frozen, typed, and strict about every name and value.
 
 `configs/NAME.py` edits the `ml_collections.ConfigDict` of `defaults()`; `from_dict` turns the
-result, command-line overrides included, into the frozen dataclasses below. The defaults are a small
-honest experiment; the experiments themselves are in `configs/`.
+result, command-line overrides included, into the frozen dataclasses below. The defaults are the post's
+network on a split by blocks of time; the experiments themselves are in `configs/`.
 """
 
 import dataclasses
@@ -39,13 +39,14 @@ class SeedsConfig:
 class DataConfig:
     """Where the frames come from and what they look like."""
 
-    source: str = _setting("synthetic", choices=("synthetic", "videos", "tfds"))
+    source: str = _setting("synthetic", choices=("synthetic", "videos", "tfds"))  # the embedded videos, or your own
     path: str = ""  # videos: the folder; tfds: its data_dir, empty for TFDS's own
     name: str = ""  # tfds: the dataset, such as stanford_dogs
     fps: float = _setting(1.0, low=1e-3, high=1000)  # frames taken from each second of video
     image_size: int = _setting(64, low=8, high=1024)  # pixels; a frame becomes a square of this side
+    # raw: 0..255; unit: 0..1; standardise: by mean and standard deviation of each channel of the training frames.
     scale: str = _setting("raw", choices=("raw", "unit", "standardise"))
-    on_bad_video: str = _setting("fail", choices=("fail", "skip"))
+    on_bad_video: str = _setting("fail", choices=("fail", "skip"))  # a video that cannot be used
     mask: str = _setting("nothing", choices=("nothing", "middle", "border"))  # what of each frame is hidden
     merge_labels: tuple = ()  # labels that become one class, as (a, b), or several such groups
     cache_dir: str = ""  # empty: $XDG_CACHE_HOME/dogjax, or ~/.cache/dogjax
@@ -55,9 +56,10 @@ class DataConfig:
 class SplitConfig:
     """Which frames train and which validate."""
 
+    # What stays on one side as a whole: nothing, a stretch of time, a recording, a place.
     strategy: str = _setting("block", choices=("frame", "block", "recording", "background"))
-    folds: int = _setting(4, low=2)
-    fold: int = _setting(0, low=0)
+    folds: int = _setting(4, low=2)  # parts of about one size, each of which validates once
+    fold: int = _setting(0, low=0)  # the part that validates, from 0
     block_seconds: float | None = _setting(None, low=1e-3)  # null: a fold of the shortest dog, at most 30 s
     gap_seconds: float | None = _setting(None, low=0)  # purged beside validation; null: a quarter block, at most 5 s
     train_fraction: float = _setting(1.0, low=1e-6, high=1)  # share of each dog's training frames kept
@@ -78,9 +80,9 @@ class AugmentConfig:
     shear: float = _setting(0.0, low=0, high=89)  # degrees
     brightness: Range | None = None  # factor U(low, high)
     channel_shift: float = _setting(0.0, low=0, high=255)  # added to all channels, U(-shift, shift)
-    horizontal_flip: bool = False
+    horizontal_flip: bool = False  # of half of the frames
     vertical_flip: bool = False
-    fill: str = _setting("nearest", choices=("nearest", "constant", "reflect", "wrap"))
+    fill: str = _setting("nearest", choices=("nearest", "constant", "reflect", "wrap"))  # what lies beyond the frame
     validation: bool = False  # augment validation too, as the post did
 
 
@@ -88,14 +90,16 @@ class AugmentConfig:
 class ModelConfig:
     """The network: convolution blocks, then dense layers, then one logit a class."""
 
-    widths: tuple[int, ...] = (16, 32, 32)
-    kernels: tuple[int, ...] = (11, 5, 3)
-    dense: tuple[int, ...] = (512, 256)
-    dropout: float = _setting(0.3, low=0, high=0.99)
+    widths: tuple[int, ...] = (16, 32, 32)  # channels of each block; (): a network without convolutions
+    kernels: tuple[int, ...] = (11, 5, 3)  # side of each block's kernel, in pixels
+    dense: tuple[int, ...] = (512, 256)  # units of each dense layer
+    dropout: float = _setting(0.3, low=0, high=0.99)  # share of units dropped
     norm: str = _setting("batch", choices=("batch", "group", "layer", "none"))
-    norm_momentum: float = _setting(0.99, low=0, high=0.99999)
-    head: str = _setting("flatten", choices=("flatten", "average"))
-    dtype: str = _setting("float32", choices=("float32", "bfloat16"))
+    norm_momentum: float = _setting(0.99, low=0, high=0.99999)  # batch: how much of the running statistics stays
+    # batch: what an epoch is evaluated with; precise: recomputed on clean training frames, with the weights held still.
+    norm_statistics: str = _setting("running", choices=("running", "precise"))
+    head: str = _setting("flatten", choices=("flatten", "average"))  # average: over places, before the dense layers
+    dtype: str = _setting("float32", choices=("float32", "bfloat16"))  # of the computation; parameters are float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,26 +107,26 @@ class OptimConfig:
     """How the parameters move."""
 
     name: str = _setting("sgd", choices=("sgd", "adam", "adamw", "nadamw", "rmsprop", "lion", "adagrad"))
-    learning_rate: float = _setting(0.004, low=0)
+    learning_rate: float = _setting(0.004, low=0)  # the highest of its schedule
     momentum: float = _setting(0.0, low=0, high=0.9999)  # sgd and rmsprop
     weight_decay: float = _setting(0.0, low=0)  # decoupled, on kernels only
-    schedule: str = _setting("constant", choices=("constant", "cosine", "linear"))
-    warmup_epochs: float = _setting(0.0, low=0)
-    clip_norm: float = _setting(0.0, low=0)  # 0: no clipping
+    schedule: str = _setting("constant", choices=("constant", "cosine", "linear"))  # the others fall to 0
+    warmup_epochs: float = _setting(0.0, low=0)  # of a linear rise from 0
+    clip_norm: float = _setting(0.0, low=0)  # of the whole gradient; 0: no clipping
     accumulate: int = _setting(1, low=1)  # batches to an update
     ema_decay: float = _setting(0.0, low=0, high=0.99999)  # 0: evaluate the last weights
-    label_smoothing: float = _setting(0.0, low=0, high=0.99)
-    loss: str = _setting("cross_entropy", choices=("cross_entropy", "focal"))
+    label_smoothing: float = _setting(0.0, low=0, high=0.99)  # share of the target spread over all classes
+    loss: str = _setting("cross_entropy", choices=("cross_entropy", "focal"))  # of training; validation's is the first
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """How long, in what batches, and what is kept."""
 
-    batch_size: int = _setting(64, low=1)
+    batch_size: int = _setting(64, low=1)  # frames to a step
     epochs: int = _setting(100, low=1)
     drop_remainder: bool = False  # false trains on the smaller last batch of an epoch, as Keras does
-    checkpoint_every_epochs: int = _setting(1, low=1)
+    checkpoint_every_epochs: int = _setting(1, low=1)  # and at the end
     keep: int = _setting(3, low=1)  # checkpoints to resume from
     keep_weights: bool = True  # the network after every epoch, for --mode=diagnose
     max_minutes: float = _setting(0.0, low=0)  # stop, resumable, after this long; 0: never

@@ -142,7 +142,9 @@ def _merge(names: tuple[str, ...], merge_labels: tuple) -> tuple[tuple[str, ...]
             raise UserError(f"data.merge_labels: '{group[0]}' stands alone; name the labels that it is merged with")
         for name in group:
             if name not in new_name:
-                raise UserError(f"data.merge_labels: no label '{name}'; the labels are {', '.join(names)} (give them in quotes)")
+                raise UserError(
+                    f"data.merge_labels: no label '{name}'; the labels are {', '.join(names)} (give them in quotes)"
+                )
             if new_name[name] != name:
                 raise UserError(f"data.merge_labels: '{name}' stands in two groups; name each label once")
             new_name[name] = "+".join(group)

@@ -156,7 +156,9 @@ def make_pipeline(table: FrameTable, images: Images, split: Split, config: Confi
         dropped.
     """
     if config.train.batch_size > len(table):
-        raise UserError(f"train.batch_size={config.train.batch_size}: there are {len(table)} frames; use a smaller batch")
+        raise UserError(
+            f"train.batch_size={config.train.batch_size}: there are {len(table)} frames; use a smaller batch"
+        )
     scaling = measure_scaling(images, split.train, config.data.scale)
     pipeline = Pipeline(table, images, split, config, streams, scaling)
     if pipeline.steps_per_epoch == 0:

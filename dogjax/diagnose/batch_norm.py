@@ -14,7 +14,7 @@ def distances(running: Variables, precise: Variables) -> dict[str, float]:
     Args:
       running: a network as it was trained.
       precise: the same with statistics measured anew on clean training frames (Wu & Johnson 2021,
-        arXiv 2105.07576, section 3); not looked at where there is no BatchNorm.
+        arXiv 2105.07576, section 3).
     """
     return {
         name: _largest(jax.device_get(layer), jax.device_get(precise["batch_stats"][name]))

@@ -44,7 +44,7 @@ class Counterfactuals:
       logits: float32 `[epochs, frames, classes]` by the set of switches that are on, but for the temperature.
       losses: float64 `[epochs, frames]`, cross-entropy, by the set of all switches that are on.
       temperatures: float `[epochs]`, the mean over folds, with the other switches off; 1 without that switch.
-      distances: float `[epochs]` by BatchNorm layer, how far its running statistics are from the truth.
+      distances: float `[epochs]` by BatchNorm layer that has running statistics, how far they are from the truth.
     """
 
     epochs: list[int]
@@ -66,7 +66,7 @@ def available_switches(experiment: Experiment, groups: Groups) -> tuple[str, ...
     """
     config = experiment.config
     has = {
-        BATCH_NORM: config.model.norm == "batch",
+        BATCH_NORM: experiment.has_running_statistics,
         AUGMENTED: config.augment.validation,
         LAST_ITERATE: config.optim.ema_decay == 0,
         OVERCONFIDENCE: bool(halves(groups).any()),
@@ -99,7 +99,8 @@ def score_again(
         variables = networks.variables(epoch, list(rows))
         for on, logits in networks.logits(epoch, variables, list(rows)).items():
             rows[on].append(logits)
-        apart.append(distances(variables[frozenset()], variables.get(frozenset({BATCH_NORM}), {})))
+        if BATCH_NORM in switches:
+            apart.append(distances(variables[frozenset()], variables[frozenset({BATCH_NORM})]))
         watch()
     logits = {on: np.stack(each) for on, each in rows.items()}
     labels = experiment.validation.label
@@ -112,7 +113,7 @@ def score_again(
         losses[on | {OVERCONFIDENCE}] = np.stack([score_frames(z, labels).losses for z, _ in scaled])
         if not on:
             temperatures = np.array([temperature for _, temperature in scaled])
-    layers = {name: np.array([each[name] for each in apart]) for name in apart[0]}
+    layers = {name: np.array([each[name] for each in apart]) for name in (apart[0] if apart else ())}
     return Counterfactuals(list(epochs), switches, logits, losses, temperatures, layers)
 
 
@@ -147,4 +148,4 @@ class _Networks:
         each = [read_weights(self._workdir, number) for number in range(first, epoch + 1) if number in self._kept]
         mean = jax.tree.map(lambda *leaves: np.mean(leaves, axis=0, dtype=np.float64).astype(leaves[0].dtype), *each)
         variables = self._experiment.devices.replicate(mean if len(each) > 1 else each[0])
-        return self._experiment.precise(variables) if BATCH_NORM in on else variables
+        return self._experiment.precise(variables) if BATCH_NORM in on else self._experiment.evaluated(variables)

@@ -54,6 +54,7 @@ def evaluate_workdir(workdir: Workdir, config: Config | None) -> None:
         if state is None:
             raise UserError(f"--workdir={workdir.path}: holds no checkpoint yet; train first")
         step = int(state.step)
-        (logits,) = experiment.validation_logits(max(step // steps_per_epoch - 1, 0), state.evaluated)
+        network = experiment.evaluated(state.evaluated)
+        (logits,) = experiment.validation_logits(max(step // steps_per_epoch - 1, 0), network)
         evaluation = {"epoch": step // steps_per_epoch, "step": step, **evaluate_logits(experiment, logits)}
         workdir.write("evaluation.json", evaluation)

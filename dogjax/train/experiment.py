@@ -68,6 +68,17 @@ class Experiment:
         kept = ((batch["image"], batch["mask"] > 0) for batch in batches)
         return collect_logits(self.program.predict, networks, kept)
 
+    @property
+    def has_running_statistics(self) -> bool:
+        """Whether epochs are evaluated with BatchNorm's running statistics."""
+        return self.config.model.norm == "batch" and self.config.model.norm_statistics == "running"
+
+    def evaluated(self, variables: Variables) -> Variables:
+        """What an epoch is evaluated with: the variables, or `precise` ones where the configuration says so."""
+        if self.config.model.norm == "batch" and self.config.model.norm_statistics == "precise":
+            return self.precise(variables)
+        return variables
+
     def precise(self, variables: Variables) -> Variables:
         """The variables with BatchNorm's statistics measured anew on clean training frames."""
         statistics = (self.program.batch_statistics(variables, batch["image"]) for batch in self._clean_batches())

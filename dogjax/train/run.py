@@ -20,7 +20,7 @@ from dogjax.train.experiment import Experiment
 from dogjax.train.identity import extend_segments, make_identity
 from dogjax.train.result import best_epoch, describe_result
 from dogjax.train.resume import restore_state
-from dogjax.train.state import TrainState, state_sha256, zero_sums
+from dogjax.train.state import TrainState, Variables, state_sha256, zero_sums
 from dogjax.train.tensorboard import TensorBoard
 from dogjax.train.weights import write_weights
 from dogjax.train.workdir import Workdir
@@ -149,7 +149,8 @@ class Run:
         """
         epoch, frames = len(self.metrics), self.experiment.validation
         sums = {name: float(value) for name, value in jax.device_get(self.state.sums).items()}
-        logits, of_precise = self._validation_logits(epoch)
+        network = self.experiment.evaluated(self.state.evaluated)
+        logits, of_precise = self._validation_logits(epoch, network)
         if not np.all(np.isfinite(logits)):
             self._diverge(self.step - 1, "the validation logits are not finite")
         line = {
@@ -161,7 +162,7 @@ class Run:
         self.metrics.append(line)
         self.state = self.state.replace(sums=self.experiment.devices.replicate(zero_sums()))
         if self.experiment.config.train.keep_weights:
-            write_weights(self.workdir.path, epoch + 1, self.state.evaluated)
+            write_weights(self.workdir.path, epoch + 1, network)
         write_predictions(self.workdir.path, epoch + 1, frames.frame_id, frames.label, logits)
         self.workdir.write_metrics(self.metrics)
         self.tensorboard.write(line)
@@ -171,13 +172,12 @@ class Run:
         if best or (epoch + 1) % self.experiment.config.train.checkpoint_every_epochs == 0:
             self._save(digest, best=best)
 
-    def _validation_logits(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    def _validation_logits(self, epoch: int, network: Variables) -> tuple[np.ndarray, np.ndarray]:
         """Logits of the network, and those with BatchNorm's statistics measured anew, on frames drawn once."""
-        evaluated = self.state.evaluated
-        if self.experiment.config.model.norm != "batch":
-            (logits,) = self.experiment.validation_logits(epoch, evaluated)
+        if not self.experiment.has_running_statistics:
+            (logits,) = self.experiment.validation_logits(epoch, network)
             return logits, logits
-        logits, of_precise = self.experiment.validation_logits(epoch, evaluated, self.experiment.precise(evaluated))
+        logits, of_precise = self.experiment.validation_logits(epoch, network, self.experiment.precise(network))
         return logits, of_precise
 
     def _validation(self, logits: np.ndarray, of_precise: np.ndarray) -> dict[str, Any]:
@@ -213,7 +213,8 @@ class Run:
         digest = state_sha256(self.state)
         self._save(digest, best=False)
         self.checkpoints.wait()
-        (logits,) = self.experiment.validation_logits(len(self.metrics) - 1, self.state.evaluated)
+        network = self.experiment.evaluated(self.state.evaluated)
+        (logits,) = self.experiment.validation_logits(len(self.metrics) - 1, network)
         evaluation = evaluate_logits(self.experiment, logits)
         self.workdir.write("evaluation.json", {"epoch": len(self.metrics), "step": self.step, **evaluation})
         self._write_result("finished", self.step, digest)

@@ -121,7 +121,7 @@ def test_the_remainder_is_trained_on_or_dropped():
 def test_a_batch_larger_than_the_training_set_is_refused_where_the_remainder_is_dropped():
     with pytest.raises(UserError, match="training has 450 frames"):
         pipeline(train={"drop_remainder": True, "batch_size": 512})
-    with pytest.raises(UserError, match="train.batch_size=100000: there are 600 frames"):
+    with pytest.raises(UserError, match=r"train\.batch_size=100000: there are 600 frames"):
         pipeline(train={"batch_size": 100_000})
 
 

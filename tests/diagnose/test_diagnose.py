@@ -149,6 +149,13 @@ def test_weights_that_are_missing_before_the_scored_epochs_are_left_out_of_the_a
     assert curves["last_iterate"][0] == curves["as_it_was"][0] and curves["last_iterate"] != curves["as_it_was"]
 
 
+def test_a_run_with_precise_statistics_has_no_such_switch_and_repeats(setup, tmp_path):
+    fields = {"model.norm_momentum": 0.99, "optim.learning_rate": 0.05, "model.norm_statistics": "precise"}
+    found = diagnosis(trained(setup, tmp_path / "run", **fields))
+    assert list(found["shares"]) == ["last_iterate", "overconfidence", "unexplained"]
+    assert found["repeats"] and found["batch_norm_distance"] == {}
+
+
 def test_an_augmented_validation_is_a_switch_of_its_own(setup, tmp_path):
     fields = {"augment.validation": True, "augment.zoom": 0.5, "augment.rotation": 90.0, "model.norm": "none"}
     found = diagnosis(trained(setup, tmp_path / "run", **fields))

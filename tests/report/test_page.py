@@ -82,7 +82,11 @@ def test_a_page_of_a_study_draws_itself_without_a_network(study, tmp_path):
 
 
 def test_a_study_whose_runs_all_diverged_in_their_first_epoch_has_a_page(setup, tmp_path):
-    fields = {"study.kind": "arms", "study.arms": (("hotter", (("optim.learning_rate", 1e31),)),), "study.replicates": 2}
+    fields = {
+        "study.kind": "arms",
+        "study.arms": (("hotter", (("optim.learning_rate", 1e31),)),),
+        "study.replicates": 2,
+    }
     config = replace_fields(setup.config(), fields | {"optim.learning_rate": 1e30, "train.epochs": 1})
     run_study(config, Workdir(tmp_path))
     write_page(tmp_path)

@@ -46,6 +46,23 @@ def test_a_run_whose_steps_are_sent_at_once_has_the_same_bits(setup, finished, t
     assert outcome(tmp_path / "at_once") == outcome(finished)
 
 
+def test_precise_statistics_change_what_is_evaluated_and_nothing_that_is_trained(setup, finished, tmp_path):
+    precise = tmp_path / "precise"
+    setup.train(precise, model__norm_statistics="precise")
+    of_running, of_precise = (Workdir(each).read_metrics() for each in (finished, precise))
+    assert [line["train"] for line in of_precise] == [line["train"] for line in of_running]
+    losses = [line["validation"]["loss"] for line in of_precise]
+    assert losses == [line["validation"]["loss_precise_bn"] for line in of_running]
+    assert losses == [line["validation"]["loss_precise_bn"] for line in of_precise]
+    assert result(precise)["state_sha256"] == result(finished)["state_sha256"]
+    assert (
+        read_json(precise / "evaluation.json")["loss"] == losses[-1] != read_json(finished / "evaluation.json")["loss"]
+    )
+    before = (precise / "evaluation.json").read_bytes()
+    evaluate_workdir(Workdir(precise), None)
+    assert (precise / "evaluation.json").read_bytes() == before
+
+
 def test_every_file_of_the_design_is_written(finished):
     names = {each.name for each in finished.iterdir()} - {LOCK}
     assert names == {
