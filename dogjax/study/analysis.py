@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dogjax.config import StudyConfig
+from dogjax.eval.metrics import predicts_one_class
 from dogjax.eval.predictions import Predictions
 from dogjax.study import statistics
 from dogjax.study.outcome import Outcome
@@ -216,12 +217,21 @@ def adjust_pairs(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return arms
 
 
+def count_one_class(outcomes: Sequence[Outcome], epoch: int) -> int:
+    """Runs, of those that did not diverge, that predict one class for nearly every frame after `epoch` epochs."""
+    predictions = [each.predictions(epoch) for each in outcomes if each.finished]
+    return sum(predicts_one_class(each.logits.argmax(axis=1), each.label) for each in predictions)
+
+
 def is_fixed(comparison: dict[str, Any]) -> bool | None:
     """Whether an arm calms the reference's curve at no cost: null where pairs are too few.
 
     Less than half the volatility, its interval below 1, and an accuracy that is not more than a point lower (the lower
-    of the two one-sided tests of Schuirmann 1987, J Pharmacokinet Biopharm 15:657, at half their usual level).
+    of the two one-sided tests of Schuirmann 1987, J Pharmacokinet Biopharm 15:657, at half their usual level). A curve
+    that is calm because a run predicts one class is not fixed.
     """
+    if comparison["one_class"]:
+        return False
     accuracy, volatility = comparison["accuracy"], comparison["volatility"]
     if not accuracy or not volatility or not volatility["ratio"]:
         return None

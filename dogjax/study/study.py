@@ -106,12 +106,13 @@ def _crossed(config: Config, arms: dict[str, list[Outcome]], rng: np.random.Gene
 
 
 def _arms(config: Config, arms: dict[str, list[Outcome]], rng: np.random.Generator) -> dict[str, Any]:
-    others = [name for name in arms if name != REFERENCE]
-    pairs = {
-        name: analysis.compare_pairs(arms.get(REFERENCE, []), arms[name], config.train.epochs, rng) for name in others
-    }
-    against = {name: each | {"fixed": analysis.is_fixed(each)} for name, each in analysis.adjust_pairs(pairs).items()}
-    return {"against_reference": against, "capacity": analysis.smallest_enough(arms, config.train.epochs)}
+    epochs, others = config.train.epochs, [name for name in arms if name != REFERENCE]
+    pairs = {name: analysis.compare_pairs(arms.get(REFERENCE, []), arms[name], epochs, rng) for name in others}
+    against = analysis.adjust_pairs(pairs)
+    for name, each in against.items():
+        each["one_class"] = analysis.count_one_class(arms[name], epochs)
+        each["fixed"] = analysis.is_fixed(each)
+    return {"against_reference": against, "capacity": analysis.smallest_enough(arms, epochs)}
 
 
 def _control(arms: dict[str, list[Outcome]]) -> dict[str, Any]:

@@ -136,6 +136,12 @@ def _arms(study: dict[str, Any]) -> list[str]:
             f"Fixed by {_listed(fixed)}: the volatility about halved or better, and surely lower; at most a point of "
             "accuracy lost, with 95 % confidence."
         )
+    for name, measures in table.items():
+        if measures["one_class"]:
+            sentences.append(
+                f"'{name}' predicts one class for nearly every frame in {measures['one_class']} of its "
+                f"{study['arms'][name]['runs']} runs: however calm its curve, it is no fix."
+            )
     if study["capacity"]:
         best, smallest = study["capacity"]["best"], study["capacity"]["smallest"]
         sentences.append(

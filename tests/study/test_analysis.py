@@ -2,14 +2,16 @@
 
 import types
 
+import numpy as np
 import pytest
 
-from dogjax.study.analysis import against_floor, is_fixed, smallest_enough
+from dogjax.eval.predictions import Predictions
+from dogjax.study.analysis import against_floor, count_one_class, is_fixed, smallest_enough
 
 
 def comparison(ratio, high, accuracy_low):
     volatility = {"ratio": {"ratio": ratio, "interval": [ratio / 2, high]}}
-    return {"accuracy": {"interval": [accuracy_low, 0.1]}, "volatility": volatility}
+    return {"accuracy": {"interval": [accuracy_low, 0.1]}, "volatility": volatility, "one_class": 0}
 
 
 @pytest.mark.parametrize(
@@ -26,8 +28,23 @@ def test_a_fix_halves_the_volatility_at_no_cost(ratio, high, accuracy_low, fixed
 
 
 def test_whether_an_arm_is_a_fix_is_not_known_of_too_few_pairs():
-    assert is_fixed({"accuracy": None, "volatility": None}) is None
-    assert is_fixed({"accuracy": {"interval": [0, 0]}, "volatility": {"ratio": None}}) is None
+    assert is_fixed({"accuracy": None, "volatility": None, "one_class": 0}) is None
+    assert is_fixed({"accuracy": {"interval": [0, 0]}, "volatility": {"ratio": None}, "one_class": 0}) is None
+
+
+def test_a_curve_that_is_calm_because_one_class_is_predicted_is_not_fixed():
+    labels = np.repeat([0, 1], [80, 20])
+
+    def run(taken, finished=True):
+        found = Predictions(np.arange(100).astype(str), labels, np.eye(3, dtype=np.float32)[taken])
+        return types.SimpleNamespace(finished=finished, predictions=lambda epoch: found)
+
+    always, right = run(np.zeros(100, int)), run(labels)
+    # Of 20 frames of the other label, 19 and 18 are taken for the first, too: beyond .9, and not.
+    nearly, mostly = run(np.where(np.arange(100) < 99, 0, 1)), run(np.where(np.arange(100) < 98, 0, 1))
+    assert count_one_class([always, right, nearly, mostly, run(labels, finished=False)], 4) == 2
+    assert is_fixed(comparison(0.4, 0.9, -0.005) | {"one_class": 1}) is False
+    assert is_fixed({"accuracy": None, "volatility": None, "one_class": 1}) is False
 
 
 def outcomes(parameters, *losses):

@@ -94,12 +94,13 @@ def test_the_control_claims_what_was_compared_and_no_more(control, words):
     assert ("killed on its way and resumed" in told) == bool(control["identical"] and control["killed"])
 
 
-def arms(ratio, fixed, capacity=None):
+def arms(ratio, fixed, capacity=None, one_class=0):
     ratio = {"ratio": ratio, "interval": [ratio / 2, ratio * 2]}
     common = {"pairs": 6, "difference": -0.012, "interval": [-0.03, 0.01], "p": 0.03, "holm_p": 0.04, "ratio": ratio}
-    against = {"calm": {"accuracy": common, "loss": common, "volatility": common, "fixed": fixed}}
-    table = {name: {"diverged": 0, "parameters": size} for name, size in (("reference", 9000), ("calm", 1200))}
-    return in_words(study(kind="arms", arms=table, against_reference=against, capacity=capacity))
+    against = {"accuracy": common, "loss": common, "volatility": common, "one_class": one_class, "fixed": fixed}
+    sizes = {"reference": 9000, "calm": 1200}
+    table = {name: {"runs": 6, "diverged": 0, "parameters": size} for name, size in sizes.items()}
+    return in_words(study(kind="arms", arms=table, against_reference={"calm": against}, capacity=capacity))
 
 
 def test_an_arm_is_told_with_its_intervals():
@@ -114,12 +115,18 @@ def test_a_fix_and_the_smallest_network_are_named():
     assert "'calm', with 1,200 parameters" in words
 
 
+def test_an_arm_that_predicts_one_class_is_named():
+    words = arms(0.4, fixed=False, one_class=2)
+    assert "'calm' predicts one class for nearly every frame in 2 of its 6 runs: however calm its curve" in words
+    assert "predicts one class" not in arms(0.4, fixed=False)
+
+
 def many_arms(names, p, pairs=6):
     def measures(name):
         apart = {"difference": -0.3, "interval": [-0.4, -0.2], "ratio": {"ratio": 0.5, "interval": [0.4, 0.6]}}
         alike = {"difference": 0.0, "interval": [-0.1, 0.1], "ratio": {"ratio": 1.0, "interval": [0.5, 2.0]}}
         each = (apart if name == "worse" else alike) | {"pairs": pairs, "p": p, "holm_p": p}
-        return {"accuracy": each, "loss": each, "volatility": each, "fixed": False}
+        return {"accuracy": each, "loss": each, "volatility": each, "one_class": 0, "fixed": False}
 
     table = {name: {"diverged": 0, "parameters": 9000} for name in ("reference", *names)}
     against = {name: measures(name) for name in names}
