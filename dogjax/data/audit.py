@@ -84,11 +84,12 @@ def _warnings(table: FrameTable, split: Split, config: SplitConfig, audit: dict[
             "The data name no recordings, so near-duplicate frames on both sides cannot be ruled out: "
             "validation accuracy may be too high, and no group split is possible."
         )
-    elif config.strategy == "frame" and near["share_within_2_seconds"]:
+    elif config.strategy == "frame" and (shared := audit["shared_recordings"]):
+        # However far frames are apart: a slow frame rate makes none of them another recording.
         warnings.append(
-            f"The split is leaky: {near['share_within_2_seconds']:.0%} of the validation frames lie within "
-            f"{NEAR_SECONDS:.0f} s of a training frame of the same recording ({_distance(near)}). "
-            "Validation measures memory of these recordings, not recognition of the dog; "
+            f"The split is leaky: {len(shared)} recordings are on both sides, and {near['share_within_2_seconds']:.0%} "
+            f"of the validation frames lie within {NEAR_SECONDS:.0f} s of a training frame of the same recording "
+            f"({_distance(near)}). Validation measures memory of these recordings, not recognition of the dog; "
             "split.strategy=block, recording or background does not."
         )
     elif config.strategy == "block":
