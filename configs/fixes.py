@@ -12,7 +12,7 @@ def get_config():
     c = seed_study.get_config()
     c.study.kind = "arms"
     c.study.replicates = 6
-    bn_momentum = ("model.norm_momentum", 0.9)
+    precise = ("model.norm_statistics", "precise")
     standardised = ("data.scale", "standardise")
     clean = ("augment.validation", False)
     upright = ("augment.vertical_flip", False)
@@ -22,7 +22,8 @@ def get_config():
     smoothed = ("optim.label_smoothing", 0.1)
     c.study.arms = (
         # BatchNorm's running statistics lag behind the weights at momentum .99 and 11 steps an epoch.
-        ("bn_momentum", (bn_momentum,)),
+        ("precise", (precise,)),
+        ("bn_momentum", (("model.norm_momentum", 0.9),)),
         ("group_norm", (("model.norm", "group"),)),
         ("standardised", (standardised,)),
         # One ImageDataGenerator augmented both subsets.
@@ -38,6 +39,6 @@ def get_config():
         ("smoothed", (smoothed,)),
         # What the post had tried.
         ("no_dropout", (("model.dropout", 0.0),)),
-        ("all", (bn_momentum, standardised, clean, upright, whole_batches, averaged, decayed, smoothed)),
+        ("all", (precise, standardised, clean, upright, whole_batches, averaged, decayed, smoothed)),
     )
     return c

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import bootstrap, norm, t
 
+from dogjax.data.audit import lacking_groups
 from dogjax.data.splits import block_numbers
 
 RESAMPLES = 2000
-# Groups beyond the first of each stratum. With three (two recordings of each of three dogs) a nominal
-# 95 % interval covered 72 % of simulated truths; with six, 90 %.
-FEWEST_SPARE_GROUPS = 4
 # Resemblance fades with seconds, not with frames, so the n^(1/3) frames of Hall, Horowitz & Jing (1995)
 # would be a second or so of video at 10 frames a second. This is the longest block that a `block` split chooses by
 # itself.
@@ -102,14 +100,8 @@ def group_frames(
 
 def too_few_groups(groups: Groups) -> str | None:
     """Why no interval can be had by drawing groups with replacement, in words; null where one can."""
-    sizes = np.bincount(groups.strata)
-    strata, fewest = np.count_nonzero(sizes), sizes[sizes > 0].min()
-    if fewest >= 2 and len(groups.strata) - strata >= FEWEST_SPARE_GROUPS:
-        return None
-    return (
-        f"too few {groups.unit}s for an interval: {len(groups.strata)} of {strata} dogs, {fewest} of one of them; "
-        f"it takes 2 of each dog and {strata + FEWEST_SPARE_GROUPS} in all"
-    )
+    lacking = lacking_groups(np.bincount(groups.strata))
+    return f"too few {groups.unit}s for an interval: {lacking}" if lacking else None
 
 
 def bootstrap_intervals(

@@ -95,9 +95,11 @@ class Workdir:
         differing = [name for name in new if new[name] != old[name] and name not in free]
         if differing:
             listed = ", ".join(f"{name} (was {old[name]!r}, now {new[name]!r})" for name in differing)
-            why = (
-                f" (optim.schedule={config.optim.schedule} ends at train.epochs)" if "train.epochs" in differing else ""
-            )
+            why = ""
+            if "train.epochs" in differing:
+                constant = config.optim.schedule == "constant"
+                end = "epochs can only grow" if constant else f"optim.schedule={config.optim.schedule} ends at them"
+                why = f" ({end})"
             raise UserError(
                 f"--workdir={self.path}: holds a run of another configuration: {listed}{why}; set it back, or name a "
                 "new folder"
