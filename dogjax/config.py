@@ -297,6 +297,10 @@ def _check_together(config: Config) -> None:
     _check_study(config.study)
     if data.source == "videos" and not data.path:
         raise UserError("data.path is empty: data.source='videos' needs the folder that holds the clips")
+    if data.source == "synthetic" and data.path:
+        raise UserError(f"data.path='{data.path}': data.source='synthetic' has no use for it; set data.source=videos")
+    if data.source != "tfds" and data.name:
+        raise UserError(f"data.name='{data.name}': data.source='{data.source}' has no use for it; set data.source=tfds")
     if data.source == "tfds" and not data.name:
         raise UserError("data.name is empty: data.source='tfds' needs a dataset's name, such as stanford_dogs")
 

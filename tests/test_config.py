@@ -50,6 +50,8 @@ def test_every_config_file_is_valid_and_carries_its_command(name):
         ({"augment": {"zoom": 1.5}}, "augment.zoom=1.5"),
         ({"data": {"source": "videos"}}, "data.path is empty"),
         ({"data": {"source": "tfds"}}, "data.name is empty"),
+        ({"data": {"path": "my_dogs"}}, "data.path='my_dogs': .* set data.source=videos"),
+        ({"data": {"name": "stanford_dogs"}}, "data.name='stanford_dogs': .* set data.source=tfds"),
     ],
 )
 def test_mistakes_name_the_field_the_value_and_the_way_out(values, message):
@@ -75,7 +77,7 @@ def test_field_names_are_the_contract_s():
         "validation_only",
         "augment": "zoom rotation width_shift height_shift shear brightness channel_shift horizontal_flip "
         "vertical_flip fill validation",
-        "model": "widths kernels dense dropout norm norm_momentum head dtype",
+        "model": "widths kernels dense dropout norm norm_momentum norm_statistics head dtype",
         "optim": "name learning_rate momentum weight_decay schedule warmup_epochs clip_norm accumulate ema_decay "
         "label_smoothing loss",
         "train": "batch_size epochs drop_remainder checkpoint_every_epochs keep keep_weights max_minutes",

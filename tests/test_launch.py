@@ -162,7 +162,7 @@ def test_a_signal_during_preparation_ends_with_its_status_and_leaves_nothing(set
     def preparing():
         return cache.exists() and any(cache.glob("**/.*.tmp"))
 
-    flags = (f"--config.data.cache_dir={cache}", "--config.data.source=synthetic")
+    flags = (f"--config.data.cache_dir={cache}", "--config.data.source=synthetic", "--config.data.path=")
     ended = setup.launch_and_signal(tmp_path / "run", number, preparing, *flags)
     assert ended.returncode == status, ended.stderr
     assert "the same command starts again" in ended.stdout
