@@ -9,10 +9,10 @@ from dogjax.data.audit import audit_split
 from dogjax.data.scaling import measure_scaling
 from dogjax.diagnose.cartography import Dynamics, training_dynamics
 from dogjax.diagnose.counterfactual import Counterfactuals
+from dogjax.diagnose.drops import drops_with_intervals
 from dogjax.diagnose.findings import Findings
 from dogjax.diagnose.honest_split import find_honest_split, leaky_share, split_if_allowed
 from dogjax.diagnose.label_noise import find_label_errors
-from dogjax.diagnose.levels import drops_with_intervals
 from dogjax.diagnose.out_of_fold import predict_out_of_fold
 from dogjax.diagnose.probes import no_probe, probe_background, probe_without_middle
 from dogjax.diagnose.quality import describe_quality

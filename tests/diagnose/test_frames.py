@@ -9,8 +9,8 @@ from dogjax.data.splits import Split
 from dogjax.diagnose.batch_norm import distances
 from dogjax.diagnose.cartography import Dynamics, Tally, training_dynamics
 from dogjax.diagnose.counterfactual import Counterfactuals
+from dogjax.diagnose.drops import drops_with_intervals
 from dogjax.diagnose.gallery import APART_SECONDS, choose_sheets, choose_sheets_of_study
-from dogjax.diagnose.levels import drops_with_intervals
 from dogjax.diagnose.probes import probe_background
 from dogjax.diagnose.quality import describe_quality
 from dogjax.eval.intervals import Groups

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dogjax.diagnose.counterfactual import Counterfactuals, subsets
-from dogjax.diagnose.levels import drops_with_intervals
+from dogjax.diagnose.drops import drops_with_intervals
 from dogjax.diagnose.shares import shapley_values, shares_of_volatility, shares_with_intervals
 from dogjax.diagnose.temperature import fit_temperature, halves, scale_out_of_fold
 from dogjax.eval.intervals import Groups
