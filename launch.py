@@ -68,7 +68,7 @@ def _evaluate(workdir: "Workdir") -> None:
     from dogjax.report.summary import summarise_workdir
     from dogjax.train.evaluation import evaluate_workdir
 
-    evaluate_workdir(workdir, None if CONFIG.value is None else _config())
+    evaluate_workdir(workdir, _given_config())
     print(summarise_workdir(workdir.path))
 
 
@@ -79,7 +79,7 @@ def _diagnose(workdir: "Workdir") -> None:
     from dogjax.study.cartography import map_frames
     from dogjax.study.study import is_study
 
-    config = None if CONFIG.value is None else _config()
+    config = _given_config()
     if is_study(workdir):
         map_frames(workdir, config)
     else:
@@ -108,24 +108,37 @@ def _report(workdir: "Workdir") -> None:
 
 
 def _config() -> config_lib.Config:
-    if CONFIG.value is None:
+    config = _given_config()
+    if config is None:
         raise UserError("--config is missing; name an experiment, such as --config=configs/baseline.py")
+    return config
+
+
+def _given_config() -> config_lib.Config | None:
+    """The configuration that the command line names; null where it names none."""
+    if not flags.FLAGS["config"].present:
+        return None
+    path, values = config_flags.get_config_filename(flags.FLAGS["config"]), CONFIG.value
     try:
-        values = CONFIG.value.to_dict()
+        if not hasattr(values, "to_dict"):
+            raise UserError(
+                f"--config={path}: get_config() gives a {type(values).__name__}; edit the ConfigDict that "
+                "dogjax.config.defaults() gives, and return it"
+            )
+        values = values.to_dict()
     except OSError as error:  # the file could not be loaded; the flag says so only when it is used
-        path = config_flags.get_config_filename(flags.FLAGS["config"])
         raise UserError(f"--config={path}: no such file; see configs/ for the experiments") from error
     return config_lib.from_dict(values)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
     """Parses the command line; every mistake in it becomes one sentence."""
-    if any(argument.lstrip("-") in ("help", "h") for argument in argv[1:]):
+    if any(name in ("help", "h") for name in _flag_texts(argv)):
         app.usage(shorthelp=True, writeto_stdout=True)
         sys.exit(0)
     known = config_lib.field_names()
-    for argument in argv[1:]:
-        name = argument.lstrip("-").split("=")[0]
+    for text in _flag_texts(argv):
+        name = text.split("=")[0]
         if name.startswith("config.") and name.removeprefix("config.") not in known:
             hint = nearest_name(name.removeprefix("config."), known)
             raise UserError(f"--{name}: unknown configuration field; {hint}")
@@ -138,6 +151,11 @@ def _parse_flags(argv: list[str]) -> list[str]:
         raise UserError(f"--config: the file cannot be run ({reason}); mend it, --debug shows where") from error
 
 
+def _flag_texts(argv: list[str]) -> list[str]:
+    """Flags as they were written, without dashes; a value that stands apart, as in `--workdir debug`, is none."""
+    return [argument.lstrip("-") for argument in argv[1:] if argument.startswith("-")]
+
+
 def _run(argv: list[str]) -> int:
     """Turns mistakes and signals into exit statuses."""
     stop_at_once()
@@ -145,7 +163,7 @@ def _run(argv: list[str]) -> int:
     try:
         main(_parse_flags(argv))
     except UserError as error:
-        if any(argument.lstrip("-").lower() in ("debug", "debug=true") for argument in argv):
+        if any(text.lower() in ("debug", "debug=true") for text in _flag_texts(argv)):
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -13,7 +13,7 @@ import ml_collections
 from ml_collections import config_dict
 
 from dogjax.errors import UserError
-from dogjax.strict import alternatives, build, typed_fields
+from dogjax.strict import alternatives, build, nearest_name, typed_fields
 
 Range = tuple[float, ...]
 
@@ -319,3 +319,18 @@ def _check_study(study: StudyConfig) -> None:
         named = isinstance(arm, tuple) and len(arm) == 2 and isinstance(arm[0], str) and isinstance(arm[1], tuple)
         if not named or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in arm[1]):
             raise UserError(f"study.arms: {arm!r} must be (name, ((field, value), ...))")
+        for field, _ in arm[1]:
+            _check_arm_field(arm[0], field)
+
+
+def _check_arm_field(arm: str, field: Any) -> None:
+    known = [name for name in field_names() if name != "seed" and not name.startswith("study.")]
+    if field in known:
+        return
+    if not isinstance(field, str):
+        raise UserError(f"study.arms: '{arm}': {field!r} is no field; give its name in quotes, such as 'model.dropout'")
+    if field in field_names():
+        raise UserError(
+            f"study.arms: '{arm}': {field} is the study's own, the same for every arm; set it once, by --config.{field}"
+        )
+    raise UserError(f"study.arms: '{arm}': unknown configuration field '{field}'; {nearest_name(field, known)}")

@@ -55,6 +55,21 @@ def test_a_mistake_on_the_command_line_is_one_sentence(flags, words, tmp_path):
     assert not workdir.exists() or [each.name for each in workdir.iterdir()] in ([], [LOCK])
 
 
+@pytest.mark.parametrize("body", ["return {'train': {'epochs': 1}}", "return config.Config()", "config.defaults()"])
+def test_a_configuration_of_another_kind_is_one_sentence(body, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(f"from dogjax import config\n\ndef get_config():\n    {body}\n")
+    for mode in ("train", "eval"):
+        sentence = refused(f"--config={path}", f"--workdir={tmp_path}/run", f"--mode={mode}")
+        assert f"--config={path}: get_config() gives a " in sentence and "config.defaults()" in sentence
+
+
+@pytest.mark.parametrize("name", ["help", "h", "debug", "config.x"])
+def test_a_folder_may_have_the_name_of_a_flag(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert f"{tmp_path}/{name}: holds no run" in refused("--workdir", name, "--mode=eval")
+
+
 def test_debug_shows_where(tmp_path):
     ended = run_command([*LAUNCH, SMOKE, "--workdir=", "--debug"])
     assert ended.returncode != 0

@@ -108,6 +108,12 @@ def test_a_study_that_cannot_be_planned_says_why(study, message):
         ({"shard": "3/2"}, "write i/n"),
         ({"shard": "one"}, "write i/n"),
         ({"arms": ("a",)}, "must be"),
+        ({"arms": (("a", ((3, 1),)),)}, "study.arms: 'a': 3 is no field; give its name in quotes"),
+        ({"arms": (("a", (("optim.learning_rate.x", 1),)),)}, "unknown .* 'optim.learning_rate.x'; did you mean"),
+        ({"arms": (("a", (("model.dens", 1),)),)}, "unknown .* 'model.dens'; did you mean 'model.dense'"),
+        ({"arms": (("a", (("optim", 1),)),)}, "unknown configuration field 'optim'"),
+        ({"arms": (("a", (("seed", 1),)),)}, "'a': seed is the study's own, the same for every arm; set it once"),
+        ({"arms": (("a", (("study.width", 1),)),)}, "'a': study.width is the study's own"),
         ({"kind": "seed"}, "did you mean 'seeds'"),
     ],
 )
