@@ -34,7 +34,8 @@ flags.DEFINE_bool("debug", False, "Show the traceback of a user's mistake, too."
 def main(argv: list[str]) -> None:
     """Runs one mode, and says what came out."""
     if argv[1:]:
-        raise UserError(f"'{argv[1]}' is no flag; write --NAME=VALUE, such as --workdir={argv[1]}")
+        name = "config" if argv[1].endswith(".py") else "workdir"
+        raise UserError(f"'{argv[1]}' is no flag; write --NAME=VALUE, such as --{name}={argv[1]}")
     if not WORKDIR.value:
         raise UserError("--workdir is missing; name the folder for the results, such as --workdir=runs/first")
     # Imported late: a mistake in a flag is answered at once, not after seconds of loading.
@@ -47,9 +48,15 @@ def main(argv: list[str]) -> None:
 
 def _train(workdir: "Workdir") -> None:
     from dogjax.report.summary import summarise_workdir
+    from dogjax.study.study import is_study
     from dogjax.train.loop import train
 
-    train(_config(), workdir)
+    config = _config()
+    if is_study(workdir):
+        raise UserError(f"--workdir={workdir.path}: holds a study; go on with --mode=study, or name another folder")
+    if config.study.arms or config.study.kind != "seeds":
+        print("this experiment describes a study: --mode=study, in another folder, trains all of it")
+    train(config, workdir)
     print(summarise_workdir(workdir.path))
 
 
@@ -77,10 +84,11 @@ def _diagnose(workdir: "Workdir") -> None:
     from dogjax.report.page import write_page
     from dogjax.report.summary import summarise_diagnosis
     from dogjax.study.cartography import map_frames
-    from dogjax.study.study import is_study
+    from dogjax.study.study import gather_workdir, is_study
 
     config = _given_config()
     if is_study(workdir):
+        gather_workdir(workdir)
         map_frames(workdir, config)
     else:
         diagnose_workdir(workdir, config)
@@ -140,8 +148,9 @@ def _parse_flags(argv: list[str]) -> list[str]:
     for text in _flag_texts(argv):
         name = text.split("=")[0]
         if name.startswith("config.") and name.removeprefix("config.") not in known:
-            hint = nearest_name(name.removeprefix("config."), known)
-            raise UserError(f"--{name}: unknown configuration field; {hint}")
+            raise UserError(f"--{name}: unknown configuration field; {_nearest_field(name, known)}")
+        if name not in flags.FLAGS and (fields := [each for each in known if each.split(".")[-1] == name]):
+            raise UserError(f"--{name}: unknown flag; did you mean --config.{fields[0]}?")
     try:
         return flags.FLAGS(argv)
     except flags.Error as error:
@@ -149,6 +158,13 @@ def _parse_flags(argv: list[str]) -> list[str]:
     except Exception as error:  # whatever the code of a configuration file raises
         reason = f"{type(error).__name__}: {error}".split("\n")[0]
         raise UserError(f"--config: the file cannot be run ({reason}); mend it, --debug shows where") from error
+
+
+def _nearest_field(name: str, known: list[str]) -> str:
+    """A hint at a field of the same group, where there is such a group."""
+    group, _, field = name.removeprefix("config.").rpartition(".")
+    fields = [each.removeprefix(f"{group}.") for each in known if each.startswith(f"{group}.")]
+    return nearest_name(field, fields) if fields else nearest_name(f"{group}.{field}", known)
 
 
 def _flag_texts(argv: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -60,6 +61,18 @@ def test_the_page_has_the_map_and_the_frames(crossed):
     page = (crossed / "report.html").read_text()
     assert "A map of the frames" in page and "Hardest frames" in titles
     assert all(title in page for title in titles) and "data:image/png" in page
+
+
+def test_a_study_that_was_stopped_is_mapped_as_far_as_it_went(crossed, tmp_path):
+    folder = shutil.copytree(crossed, tmp_path / "stopped")
+    (folder / "runs/fold1-0-001/result.json").unlink()
+    for name in ("study.json", "runs.csv"):
+        (folder / name).unlink()
+    ended = run_command([sys.executable, "launch.py", f"--workdir={folder}", "--mode=diagnose"])
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads((folder / "cartography.json").read_text())["runs"] == 3
+    assert json.loads((folder / "study.json").read_text())["missing"] == ["fold1-0-001"]
+    assert "A map of the frames" in (folder / "report.html").read_text()
 
 
 def test_of_a_study_of_arms_the_experiment_as_it_is_counts_alone(setup, tmp_path):
