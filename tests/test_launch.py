@@ -33,7 +33,12 @@ def refused(*flags: str) -> str:
         ([SMOKE, "--workdir={w}", "--mode=trian"], "trian"),
         ([SMOKE, "--workdir={w}", "--wrokdir=x"], "wrokdir"),
         ([SMOKE, "{w}"], "is no flag"),
-        ([SMOKE, "--workdir={w}", "--config.optim.learning_rat=1"], "optim.learning_rate"),
+        (["configs/smoke.py", "--workdir={w}"], "such as --config=configs/smoke.py"),
+        ([SMOKE, "--workdir={w}", "--epochs=3"], "did you mean --config.train.epochs?"),
+        ([SMOKE, "--workdir={w}", "--config.optim.lr=1"], "known: name, learning_rate,"),
+        ([SMOKE, "--workdir={w}", "--config.data.merge_labels=('pepper',)"], "'pepper' stands alone"),
+        ([SMOKE, "--workdir={w}", "--config.optim.learning_rat=1"], "did you mean 'learning_rate'?"),
+        ([SMOKE, "--workdir={w}", "--config.optin.learning_rate=1"], "did you mean 'optim.learning_rate'?"),
         ([SMOKE, "--workdir={w}", "--config.optim.learning_rate=fast"], "learning_rate"),
         ([SMOKE, "--workdir={w}", "--config.optim.learning_rate=-1"], "optim.learning_rate"),
         ([SMOKE, "--workdir={w}", "--config.split.strategy=recoding"], "recording"),
@@ -68,6 +73,15 @@ def test_a_configuration_of_another_kind_is_one_sentence(body, tmp_path):
 def test_a_folder_may_have_the_name_of_a_flag(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert f"{tmp_path}/{name}: holds no run" in refused("--workdir", name, "--mode=eval")
+
+
+def test_a_run_and_a_study_keep_out_of_each_other_s_folder(tmp_path):
+    (tmp_path / "run").mkdir()
+    for name in ("config.json", "metrics.jsonl"):
+        (tmp_path / "run" / name).write_text("{}\n")
+    assert "holds a run; name another folder" in refused(SMOKE, f"--workdir={tmp_path}/run", "--mode=study")
+    (tmp_path / "study/runs").mkdir(parents=True)
+    assert "holds a study; go on with --mode=study" in refused(SMOKE, f"--workdir={tmp_path}/study")
 
 
 def test_debug_shows_where(tmp_path):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dogjax.config import Config, to_dict
+from dogjax.errors import UserError
 from dogjax.files import write_json, write_text
 from dogjax.prng import Streams
 from dogjax.study import analysis, submit, verdict
@@ -28,6 +29,8 @@ def run_study(config: Config, workdir: Workdir) -> None:
     runs = plan_runs(config)
     deadline = deadline_of(config)
     with workdir.shared():
+        if (workdir.path / "metrics.jsonl").exists():
+            raise UserError(f"--workdir={workdir.path}: holds a run; name another folder for the study")
         workdir.check_config(config)
         workdir.write("config.json", to_dict(config))
         if config.study.submit != "no":
