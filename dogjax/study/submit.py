@@ -1,9 +1,13 @@
 """The shards of a study as jobs of SLURM, or as processes of this machine, through submitit."""
 
+import contextlib
 import dataclasses
+import os
 import pathlib
+import signal
 import time
 import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import submitit
@@ -11,6 +15,7 @@ from tqdm import tqdm
 
 from dogjax.config import Config
 from dogjax.errors import Stopped, UserError
+from dogjax.interrupt import Interrupt
 from dogjax.study.shard import run_shard
 from dogjax.train.loop import deadline_of
 
@@ -24,18 +29,15 @@ def submit_shards(config: Config, folder: pathlib.Path) -> None:
 
     Raises:
       UserError: SLURM is not there, or a job failed; what the others have finished is kept.
+      Stopped: after a signal; the jobs on this machine have saved and ended, those of SLURM go on.
     """
     study = config.study
     executor = _executor(study.submit, study.slurm_partition, folder / "jobs")
     shards = [f"{part}/{study.shards}" for part in range(1, study.shards + 1)]
-    jobs = [executor.submit(run_job, _with_shard(config, shard), folder) for shard in shards]
-    with tqdm(total=len(jobs), desc=f"{study.submit} jobs", unit=" jobs", disable=None) as bar:
-        waiting = list(jobs)
-        while waiting:
-            time.sleep(POLL_SECONDS)
-            ended = [job for job in waiting if job.done()]
-            waiting = [job for job in waiting if job not in ended]
-            bar.update(len(ended))
+    with Interrupt() as interrupt:
+        with _ctrl_c_ignored():
+            jobs = [executor.submit(run_job, _with_shard(config, shard), folder) for shard in shards]
+        _wait(jobs, study.submit, interrupt)
     failures = [(shard, reason) for shard, job in zip(shards, jobs) if (reason := _failure(job))]
     if failures:
         shard, reason = failures[0]
@@ -43,6 +45,39 @@ def submit_shards(config: Config, folder: pathlib.Path) -> None:
             f"study.submit='{study.submit}': {len(failures)} of {len(jobs)} jobs failed, the first of them shard "
             f"{shard}: {reason}; the logs are in {folder / 'jobs'}, and the same command goes on from what is finished"
         )
+
+
+@contextlib.contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """Processes started within ignore Ctrl-C, which reaches all of them: submitit's would kill its job unsaved."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _wait(jobs: list[Any], cluster: str, interrupt: Interrupt) -> None:
+    with tqdm(total=len(jobs), desc=f"{cluster} jobs", unit=" jobs", disable=None) as bar:
+        waiting = list(jobs)
+        while waiting:
+            time.sleep(POLL_SECONDS)
+            ended = [job for job in waiting if job.done()]
+            waiting = [job for job in waiting if job not in ended]
+            bar.update(len(ended))
+            if interrupt.signal and cluster == "slurm":
+                numbers = " ".join(job.job_id for job in waiting)
+                raise Stopped(
+                    f"{interrupt.signal.name} received: the SLURM jobs {numbers} go on, until scancel ends them; "
+                    "--mode=report joins what they have finished",
+                    interrupt.exit_status,
+                )
+            if interrupt.signal:
+                # Each second anew, as a job that has not begun to train does not listen. `cancel` would kill after a
+                # second, whether the job has saved by then or not.
+                for job in waiting:
+                    os.kill(int(job.job_id), signal.SIGTERM)
+    interrupt.check()
 
 
 def run_job(config: Config, folder: pathlib.Path) -> str:

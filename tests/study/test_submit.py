@@ -1,0 +1,69 @@
+"""A signal does not leave the jobs of a study to themselves without saying so."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from dogjax.config import replace_fields
+from dogjax.errors import Stopped
+from dogjax.files import read_json
+from dogjax.study import submit
+from dogjax.train.workdir import Workdir
+from tests.study.test_study import STUDY, flags
+from tests.train.runs import environment, epochs_done
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_local_jobs_and_waits_until_they_have_saved(setup, tmp_path, number, status):
+    endless = STUDY | {"train.epochs": 5000, "study.submit": "local", "study.shards": 2}
+    command, folder = setup.command(tmp_path / "study", "--mode=study", *flags(endless)), tmp_path / "study"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment()}
+    with subprocess.Popen(command, **pipes, start_new_session=True) as process:
+        # A run of either shard: those of the control, and the others.
+        while not all(any(map(epochs_done, folder.glob(f"runs/{arm}-*"))) for arm in ("control", "[pi]*")):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.1)
+        # Ctrl-C goes to every process of a terminal.
+        os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+        output, errors = process.communicate(timeout=100)
+    assert process.returncode == status, output + errors
+    assert "the same command starts again" in output and "Traceback" not in errors
+    jobs = {path.name.split("_")[0] for path in (folder / "jobs").glob("*_submitted.pkl")}
+    assert len(jobs) == 2
+    for job in jobs:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(job), 0)
+    for run in (folder / "runs").iterdir():
+        with Workdir(run).locked():  # nobody works there
+            assert run.name == "control-0-002" or read_json(run / "result.json")["status"] == "stopped"
+
+
+class Job:
+    def __init__(self, number):
+        self.job_id = number
+
+    def done(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return False
+
+
+def test_a_signal_leaves_slurm_jobs_and_says_how_to_end_them(setup, tmp_path, monkeypatch):
+    class Executor:
+        numbers = iter(("41", "42"))
+
+        def submit(self, *_):
+            return Job(next(self.numbers))
+
+    monkeypatch.setattr(submit, "_executor", lambda *_: Executor())
+    config = replace_fields(setup.config(), {"study.submit": "slurm", "study.shards": 2})
+    handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # of both jobs: the second would end this process
+    with pytest.raises(
+        Stopped, match="SIGTERM received: the SLURM jobs 41 42 go on, until scancel ends them"
+    ) as stopped:
+        submit.submit_shards(config, tmp_path)
+    signal.signal(signal.SIGTERM, handler)
+    assert stopped.value.exit_status == 143
