@@ -2,7 +2,7 @@
 
 python launch.py --config=configs/smoke.py --workdir=runs/smoke
 
-Ends within a minute, the rendering of the embedded clips included.
+Expected: it ends within a minute, the rendering of the embedded clips included, with a training loss below 1.2.
 """
 
 from dogjax import config

@@ -77,6 +77,7 @@ def test_a_page_of_a_study_draws_itself_without_a_network(study, tmp_path):
     assert (complaints, asked) == ([], [])
     verdict = json.loads((study / "study.json").read_text())["verdict"]
     assert verdict.split(":")[0] in document.replace("&#39;", "'")
+    assert ("Each arm against the reference, with common seeds" in document) == (study.name == "arms")
     pictures = {"seeds": 5, "sobol": 3, "crossed": 3, "arms": 3}[study.name]
     assert document.count("data:image/svg+xml;base64,") == pictures
 
