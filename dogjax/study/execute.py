@@ -63,6 +63,10 @@ def execute(
       Stopped: after a signal, or the deadline.
     """
     builder = _Builder()
+    waiting = [run for run in runs if not has_ended(workdir, run)]
+    # Before the first is trained: a mistake in the last arm must not cost the hours of the others.
+    for config in {_without_seeds(run.config): run.config for run in waiting}.values():
+        builder.experiment(config)
     for run in runs:
         if run.killed and not has_ended(workdir, run):
             _kill_once(run, workdir, interrupt)

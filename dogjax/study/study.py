@@ -33,10 +33,15 @@ def run_study(config: Config, workdir: Workdir) -> None:
             raise UserError(f"--workdir={workdir.path}: holds a run; name another folder for the study")
         workdir.check_config(config)
         workdir.write("config.json", to_dict(config))
-        if config.study.submit != "no":
-            submit.submit_shards(config, workdir.path)
-        else:
-            run_shard(config, workdir.path, deadline)
+        try:
+            if config.study.submit != "no":
+                submit.submit_shards(config, workdir.path)
+            else:
+                run_shard(config, workdir.path, deadline)
+        except UserError:
+            if not is_study(workdir):  # refused before its first run: the folder is free for a corrected one
+                (workdir.path / "config.json").unlink()
+            raise
         gather(config, runs, workdir.path)
 
 

@@ -211,6 +211,14 @@ def test_a_sobol_study_shares_the_variance_out(setup, tmp_path):
     assert shares["streams"]["init"]["total_less_floor"] is not None
 
 
+def test_a_study_that_is_refused_leaves_its_folder_to_a_corrected_one(setup, tmp_path):
+    small = {"model.widths": (8,) * 6, "model.kernels": (3,) * 6}
+    for fields in (small, {"study.kind": "arms", "study.arms": (("deep", tuple(small.items())),)}):
+        with pytest.raises(UserError, match=r"or a larger data\.image_size"):
+            study_of(setup, tmp_path, **fields)
+        assert not (tmp_path / "config.json").exists() and not (tmp_path / "runs").exists()
+
+
 def test_another_study_in_the_same_folder_is_refused(setup, finished):
     with pytest.raises(UserError, match=r"holds a run of another configuration: study\.replicates"):
         study_of(setup, finished, **{"study.replicates": 4})
