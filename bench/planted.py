@@ -23,20 +23,21 @@ from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
 
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "planted.md"
-FIRST_SEED, SEEDS = 600, 2
+FIRST_SEED, SEEDS = 700, 2
 HEAD = """# Planted causes
 
 `make bench-diagnosis` writes this page. Each run has one thing wrong and nothing else, or nothing wrong at all; its
 diagnosis should name that cause first, or nothing. Runs are small: 32 pixels, a frame every two seconds, the two
 look-alikes merged.
 
-Every round takes seeds that no threshold was set on; this one takes 600 and 601. Five came before it: 13 of 16 on
+Every round takes seeds that no threshold was set on; this one takes 700 and 701. Six came before it: 13 of 16 on
 seeds 100 and 101, 10 of 16 on 200 and 201, after which overconfidence and label noise were planted anew, more strongly,
 so that these figures are not of the same test; 14 of 16 on 300 and 301, where a learning rate too high was missed
 twice, after which the volatility below which a curve is calm was lowered from .15 to .1, on seeds 0 to 6; 15 of 16 on
 400 and 401, after which steps are called too long where their loss is lowest after less than two of them, not after
-two, because the post's baseline was; and 15 of 16 on 500 and 501, after which intervals of shares were widened as those
-of few groups must be, and the border probe was balanced over dogs.
+two, because the post's baseline was; 15 of 16 on 500 and 501, after which intervals of shares were widened as those of
+few groups must be, and the border probe was balanced over dogs; and 14 of 16 on 600 and 601, where overconfidence was
+missed once and a small validation set named before a raw input, after which it is named last.
 """
 
 

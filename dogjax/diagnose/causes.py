@@ -287,4 +287,5 @@ def _input_scale(findings: Findings) -> Cause | None:
     return Cause("input_scale", "level", None, None, evidence, {"data.scale": "standardise"}, "the score")
 
 
-_LEVEL = (_leaky_split, _label_noise, _background_confound, _look_alikes, _small_validation, _input_scale)
+# Those without a share stand last, in this order: how far the score can be trusted is no fault of the run.
+_LEVEL = (_leaky_split, _label_noise, _background_confound, _look_alikes, _input_scale, _small_validation)

@@ -213,6 +213,11 @@ def test_groups_too_few_for_an_interval_are_a_small_validation_set():
     assert cause.name == "small_validation" and "3 of 3 dogs" in cause.evidence
 
 
+def test_a_small_validation_set_is_named_last():
+    others = {"evaluation": {}, "no_intervals": "too few recordings", "input_scale": {"mean": 118.0, "sd": 61.0}}
+    assert names(findings(others=others)) == ["input_scale", "small_validation"]
+
+
 def test_a_wide_interval_says_how_many_frames_it_is_worth():
     evaluation = {
         "frames": 450,
