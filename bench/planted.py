@@ -24,6 +24,8 @@ from dogjax.train.workdir import Workdir
 
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "planted.md"
 FIRST_SEED, SEEDS = 700, 2
+# True of every run here, which validates on nine recordings, and said where the interval of the accuracy is wide.
+CAVEAT = "small_validation"
 HEAD = """# Planted causes
 
 `make bench-diagnosis` writes this page. Each run has one thing wrong and nothing else, or nothing wrong at all; its
@@ -37,7 +39,9 @@ twice, after which the volatility below which a curve is calm was lowered from .
 400 and 401, after which steps are called too long where their loss is lowest after less than two of them, not after
 two, because the post's baseline was; 15 of 16 on 500 and 501, after which intervals of shares were widened as those of
 few groups must be, and the border probe was balanced over dogs; and 14 of 16 on 600 and 601, where overconfidence was
-missed once and a small validation set named before a raw input, after which it is named last.
+missed once and a small validation set named before a raw input, after which it is named last. In this round it was
+named in a sound run, too. All runs validate on nine recordings, so it is true of each of them, and both counts are
+given.
 """
 
 
@@ -180,20 +184,28 @@ def main() -> None:
     seeds = range(FIRST_SEED, FIRST_SEED + (int(sys.argv[1]) if sys.argv[1:] else SEEDS))
     lines = ["| planted | what was made wrong | named first | also named |", "| --- | --- | --- | --- |"]
     print("\n".join(lines), flush=True)
-    right = {True: 0, False: 0}
+    found: list[tuple[str | None, list[str]]] = []
     for plant in PLANTS:
         for seed in seeds:
             with tempfile.TemporaryDirectory() as folder:
                 named = first_cause(plant, seed, pathlib.Path(folder))
-            right[plant.cause is None] += named[:1] == ([] if plant.cause is None else [plant.cause])
+            found.append((plant.cause, named))
             also = ", ".join(named[1:])
             lines.append(f"| {plant.cause or 'nothing'} | {plant.what} | {named[0] if named else 'nothing'} | {also} |")
             print(lines[-1], flush=True)
-    planted = (len(PLANTS) - 1) * len(seeds)
-    total = f"Named first: {right[False]} of {planted}. Nothing accused where nothing is wrong: {right[True]}"
-    total += f" of {len(seeds)}."
+    faults = [(cause, [name for name in named if name != CAVEAT]) for cause, named in found]
+    total = f"{_count(faults)} With `{CAVEAT}` counted as an accusation: {_count(found)}"
     print(total)
     PAGE.write_text("\n".join([HEAD, total, "", *lines]) + "\n")
+
+
+def _count(found: list[tuple[str | None, list[str]]]) -> str:
+    planted = [named[:1] == [cause] for cause, named in found if cause]
+    sound = [not named for cause, named in found if not cause]
+    return (
+        f"Named first: {sum(planted)} of {len(planted)}; nothing accused where nothing is wrong: {sum(sound)} of "
+        f"{len(sound)}."
+    )
 
 
 if __name__ == "__main__":
