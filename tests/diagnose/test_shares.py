@@ -66,6 +66,25 @@ def test_an_interval_holds_the_share_of_a_switch_that_works_on_every_recording()
     assert table["b"] == {"share": pytest.approx(0), "interval": pytest.approx([0, 0])}
 
 
+class Plain(Groups):
+    """Groups whose intervals are plain percentiles."""
+
+    tail = 0.025
+
+
+def test_intervals_are_wider_where_groups_are_few():
+    rng = generator()
+    noise = rng.normal(0, 0.5, (20, 1)) * rng.uniform(0.5, 1.5, (1, 12))
+    losses = {on: np.exp(noise * (rng.uniform(0.2, 0.9, 12) if on else 1)) for on in subsets(("a",))}
+    found = Counterfactuals(list(range(1, 21)), ("a",), {}, losses, np.ones(20), {})
+    parts = ("recording", np.arange(12), np.repeat(np.arange(3), 4), ())
+    for measure in (shares_with_intervals, drops_with_intervals):
+        few, plain = (
+            measure(found, groups, generator())["a"]["interval"] for groups in (Groups(*parts), Plain(*parts))
+        )
+        assert few[0] < plain[0] and plain[1] < few[1]
+
+
 def test_too_few_groups_give_shares_without_an_interval():
     noise = np.repeat(generator().normal(0, 0.5, (20, 1)), 6, axis=1)
     losses = {on: np.exp(noise * (0.3 if on else 1)) for on in subsets(("a",))}
