@@ -23,6 +23,8 @@ from dogjax.data.splits import Split
 from dogjax.errors import UserError
 from dogjax.prng import Streams
 
+# A batch of validation is padded to the full size, for which so many times all frames would only take memory.
+MOST_PADDING = 10
 # Batches that wait on the host.
 PREFETCH = 2
 
@@ -152,10 +154,10 @@ def make_pipeline(table: FrameTable, images: Images, split: Split, config: Confi
     """The pipeline of a run; measures the input scaling on the training frames.
 
     Raises:
-      UserError: a batch is larger than all frames, or the training frames do not fill one and the remainder is to be
-        dropped.
+      UserError: a batch is far larger than all frames, or the training frames do not fill one and the remainder is to
+        be dropped.
     """
-    if config.train.batch_size > len(table):
+    if config.train.batch_size > MOST_PADDING * len(table):
         raise UserError(
             f"train.batch_size={config.train.batch_size}: there are {len(table)} frames; use a smaller batch"
         )
