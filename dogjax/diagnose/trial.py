@@ -10,7 +10,7 @@ ARM = "diagnosed"
 # The fewest pairs with which a sign-flip test can give a two-sided p below .05: 2^(1-6) = .031.
 SEEDS = 6
 QUESTION = (
-    f"Would these changes calm the curve? This study trains the run as it is and with every change listed for its "
+    "Would these changes calm the curve? This study trains the run as it is and with every change listed for its "
     f"jumps, over {SEEDS} common seeds. Add to the run's command, with a new --workdir:"
 )
 

@@ -83,8 +83,9 @@ def predicts_one_class(predictions: np.ndarray, labels: np.ndarray) -> bool:
       predictions: int `[frames]`.
       labels: int `[frames]`.
     """
-    others = predictions[labels != np.bincount(predictions).argmax()]
-    return bool(len(others) and np.mean(others == np.bincount(predictions).argmax()) > ONE_CLASS_SHARE)
+    most = np.bincount(predictions).argmax()
+    others = predictions[labels != most]
+    return bool(len(others) and np.mean(others == most) > ONE_CLASS_SHARE)
 
 
 def expected_calibration_error(scores: FrameScores) -> float:

@@ -40,7 +40,7 @@ def run_study(config: Config, workdir: Workdir) -> None:
                 run_shard(config, workdir.path, deadline)
         except UserError:
             if not is_study(workdir):  # refused before its first run: the folder is free for a corrected one
-                (workdir.path / "config.json").unlink()
+                (workdir.path / "config.json").unlink(missing_ok=True)
             raise
         gather(config, runs, workdir.path)
 

@@ -75,9 +75,8 @@ class Experiment:
 
     def evaluated(self, variables: Variables) -> Variables:
         """What an epoch is evaluated with: the variables, or `precise` ones where the configuration says so."""
-        if self.config.model.norm == "batch" and self.config.model.norm_statistics == "precise":
-            return self.precise(variables)
-        return variables
+        as_they_are = self.config.model.norm != "batch" or self.has_running_statistics
+        return variables if as_they_are else self.precise(variables)
 
     def precise(self, variables: Variables) -> Variables:
         """The variables with BatchNorm's statistics measured anew on clean training frames."""

@@ -173,7 +173,7 @@ class TestLevels:
         assert low < 0.02 and high > 0.2
 
     def test_no_loss_has_no_share(self):
-        assert drops_with_intervals(self.found(0.6 * 0), grouped(80), generator())["a"]["share"] == 1
+        assert drops_with_intervals(self.found(0.0), grouped(80), generator())["a"]["share"] == 1
         nothing = self.found(1.0)
         for losses in nothing.losses.values():
             losses[:] = 0

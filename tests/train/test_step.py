@@ -22,6 +22,7 @@ from dogjax.train.step import make_train_step
 SIDE = 16
 SMALL = ModelConfig(widths=(8,), kernels=(3,), dense=(16,), dropout=0.3)
 NETWORK = Network(SMALL, 3)
+SGD = OptimConfig()
 
 
 def batch(seed=0, size=8):
@@ -29,13 +30,13 @@ def batch(seed=0, size=8):
     return generator.uniform(0, 255, (size, SIDE, SIDE, 3)).astype(np.float32), generator.integers(0, 3, size)
 
 
-def start(optim: OptimConfig = OptimConfig(), seeds=None, network=NETWORK, *, poke=False):  # noqa: B008
+def start(optim=SGD, seeds=None, network=NETWORK, *, poke=False):
     optimizer = make_optimizer(optim, 4, 10)
     state = create_state(network, optimizer, SIDE, Streams(0, seeds), average=optim.ema_decay > 0, poke=poke)
     return jax.jit(make_train_step(network, optimizer, optim)), state
 
 
-def run(optim: OptimConfig = OptimConfig(), steps=3, seeds=None):  # noqa: B008
+def run(optim=SGD, steps=3, seeds=None):
     step, state = start(optim, seeds)
     key = Streams(0, seeds).key("dropout")
     for number in range(steps):
