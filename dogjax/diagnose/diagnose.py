@@ -95,7 +95,7 @@ def _sheets(experiment: Experiment, findings: Findings) -> list[Sheet]:
 def _describe(findings: Findings, found: Counterfactuals) -> dict[str, Any]:
     """What was found, ready for JSON."""
     causes = rank_causes(findings)
-    trial = trial_fields(findings.config.split, causes)
+    trial = trial_fields(findings.config, causes)
     return {
         "symptom": findings.symptom,
         "causes": [dataclasses.asdict(cause) | {"override": cause.override} for cause in causes],

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from dogjax.config import SplitConfig
+from dogjax.config import Config
 from dogjax.diagnose.causes import Cause
 
 ARM = "diagnosed"
@@ -15,13 +15,14 @@ QUESTION = (
 )
 
 
-def trial_fields(split: SplitConfig, causes: Iterable[Cause]) -> dict[str, Any] | None:
+def trial_fields(config: Config, causes: Iterable[Cause]) -> dict[str, Any] | None:
     """The study that trains the run as it is and with the fixes of its jumps, over common seeds.
 
-    It takes the split that does not leak, where one was found, and in it the fold after the run's own.
+    It takes the split that does not leak, where one was found, as the run's own seed draws it, and in it the fold after
+    the run's own: what was diagnosed is not what is scored, whatever the seed.
 
     Args:
-      split: of the run.
+      config: of the run.
       causes: of its curve.
 
     Returns:
@@ -32,5 +33,7 @@ def trial_fields(split: SplitConfig, causes: Iterable[Cause]) -> dict[str, Any] 
     if not fixes:
         return None
     honest = {field: value for cause in causes if cause.name == "leaky_split" for field, value in cause.fix.items()}
+    seed, fold = config.seeds.split, (config.split.fold + 1) % config.split.folds
+    drawn = {"seeds.split": config.seed if seed is None else seed, "split.fold": fold}
     study = {"study.kind": "arms", "study.replicates": SEEDS, "study.arms": ((ARM, tuple(fixes.items())),)}
-    return honest | {"split.fold": (split.fold + 1) % split.folds} | study
+    return honest | drawn | study

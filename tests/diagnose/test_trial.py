@@ -19,8 +19,9 @@ JUMPS = (cause("last_iterate", "jumps", {"optim.ema_decay": 0.99}), cause("tail_
 
 def test_all_changes_of_the_jumps_are_one_arm_and_the_fold_is_another():
     level = (cause("label_noise", "level", {}), cause("input_scale", "level", {"data.scale": "standardise"}))
-    split = replace_fields(Config(), {"split.folds": 4, "split.fold": 3}).split
-    assert trial_fields(split, [*JUMPS, *level]) == {
+    config = replace_fields(Config(), {"split.folds": 4, "split.fold": 3, "seed": 7})
+    assert trial_fields(config, [*JUMPS, *level]) == {
+        "seeds.split": 7,
         "split.fold": 0,
         "study.kind": "arms",
         "study.replicates": 6,
@@ -30,12 +31,13 @@ def test_all_changes_of_the_jumps_are_one_arm_and_the_fold_is_another():
 
 def test_both_arms_are_scored_in_the_split_that_does_not_leak():
     leaky = cause("leaky_split", "level", {"split.strategy": "background"})
-    assert (trial_fields(Config().split, [*JUMPS, leaky]) or {})["split.strategy"] == "background"
+    found = trial_fields(replace_fields(Config(), {"seeds.split": 3}), [*JUMPS, leaky]) or {}
+    assert (found["split.strategy"], found["seeds.split"]) == ("background", 3)
 
 
 @pytest.mark.parametrize("causes", [(), (cause("leaky_split", "level", {"split.strategy": "background"}),)])
 def test_without_a_change_for_the_jumps_there_is_nothing_to_try(causes):
-    assert trial_fields(Config().split, causes) is None
+    assert trial_fields(Config(), causes) is None
 
 
 @pytest.mark.parametrize(
