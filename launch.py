@@ -8,7 +8,7 @@ import pathlib
 import sys
 from typing import TYPE_CHECKING
 
-# TensorFlow reads them when it is imported; its start-up notes are nobody's concern here.
+# TensorFlow reads these when it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
@@ -16,7 +16,9 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from dogjax import config as config_lib
-from dogjax.errors import Stopped, UserError
+from dogjax import runtime
+from dogjax.config import Config
+from dogjax.errors import Stopped, UserError, mistake_of
 from dogjax.interrupt import stop_at_once
 from dogjax.strict import nearest_name
 
@@ -32,26 +34,29 @@ flags.DEFINE_bool("debug", False, "Show the traceback of a user's mistake, too."
 
 
 def main(argv: list[str]) -> None:
-    """Runs one mode, and says what came out."""
+    """Runs one mode, and prints what came out."""
     if argv[1:]:
         name = "config" if argv[1].endswith(".py") else "workdir"
-        raise UserError(f"'{argv[1]}' is no flag; write --NAME=VALUE, such as --{name}={argv[1]}")
+        raise UserError(f"unknown argument '{argv[1]}'; write --NAME=VALUE, such as --{name}={argv[1]}")
     if not WORKDIR.value:
         raise UserError("--workdir is missing; name the folder for the results, such as --workdir=runs/first")
-    # Imported late: a mistake in a flag is answered at once, not after seconds of loading.
+    # The configuration is checked before anything else is imported: a mistake is answered at once, not after seconds.
+    config = _given_config()
+    if config is None and MODE.value in ("train", "prepare", "study"):
+        raise UserError("--config is missing; name an experiment, such as --config=configs/baseline.py")
     from dogjax.train.workdir import Workdir
 
+    runtime.start()
     modes = {"train": _train, "prepare": _prepare, "eval": _evaluate}
     modes |= {"diagnose": _diagnose, "study": _study, "report": _report}
-    modes[MODE.value](Workdir(pathlib.Path(WORKDIR.value)))
+    modes[MODE.value](Workdir(pathlib.Path(WORKDIR.value)), config)
 
 
-def _train(workdir: "Workdir") -> None:
+def _train(workdir: "Workdir", config: Config) -> None:
     from dogjax.report.summary import summarise_workdir
     from dogjax.study.study import is_study
     from dogjax.train.loop import train
 
-    config = _config()
     if is_study(workdir):
         raise UserError(f"--workdir={workdir.path}: holds a study; go on with --mode=study, or name another folder")
     if config.study.arms or config.study.kind != "seeds":
@@ -60,33 +65,31 @@ def _train(workdir: "Workdir") -> None:
     print(summarise_workdir(workdir.path))
 
 
-def _prepare(workdir: "Workdir") -> None:
+def _prepare(workdir: "Workdir", config: Config) -> None:
     from dogjax.data.prepare import prepare
 
-    config = _config()
     with workdir.locked():
         workdir.check_config(config)
         description = prepare(config.data).describe()
         workdir.write("dataset.json", description)
-    print(f"{description['frames']} frames of {len(description['labels'])} dogs: {description['tfds_folder']}")
+    print(f"{description['frames']} frames of {len(description['labels'])} classes: {description['tfds_folder']}")
 
 
-def _evaluate(workdir: "Workdir") -> None:
+def _evaluate(workdir: "Workdir", config: Config | None) -> None:
     from dogjax.report.summary import summarise_workdir
-    from dogjax.train.evaluation import evaluate_workdir
+    from dogjax.train.run import evaluate_workdir
 
-    evaluate_workdir(workdir, _given_config())
+    evaluate_workdir(workdir, config)
     print(summarise_workdir(workdir.path))
 
 
-def _diagnose(workdir: "Workdir") -> None:
+def _diagnose(workdir: "Workdir", config: Config | None) -> None:
     from dogjax.diagnose.diagnose import diagnose_workdir
     from dogjax.report.page import write_page
     from dogjax.report.summary import summarise_diagnosis
     from dogjax.study.cartography import map_frames
     from dogjax.study.study import gather_workdir, is_study
 
-    config = _given_config()
     if is_study(workdir):
         gather_workdir(workdir)
         map_frames(workdir, config)
@@ -96,34 +99,28 @@ def _diagnose(workdir: "Workdir") -> None:
     write_page(workdir.path)
 
 
-def _study(workdir: "Workdir") -> None:
+def _study(workdir: "Workdir", config: Config) -> None:
     from dogjax.report.page import write_page
     from dogjax.report.summary import summarise_study
     from dogjax.study.study import run_study
 
-    run_study(_config(), workdir)
+    run_study(config, workdir)
     print(summarise_study(workdir.path))
     write_page(workdir.path)
 
 
-def _report(workdir: "Workdir") -> None:
+def _report(workdir: "Workdir", config: Config | None) -> None:
     from dogjax.report.page import write_page
     from dogjax.study.study import gather_workdir, is_study
 
+    del config
     if is_study(workdir):
         gather_workdir(workdir)
     write_page(workdir.path)
 
 
-def _config() -> config_lib.Config:
-    config = _given_config()
-    if config is None:
-        raise UserError("--config is missing; name an experiment, such as --config=configs/baseline.py")
-    return config
-
-
-def _given_config() -> config_lib.Config | None:
-    """The configuration that the command line names; null where it names none."""
+def _given_config() -> Config | None:
+    """Reads and checks the configuration that the command line names; None if it names none."""
     if not flags.FLAGS["config"].present:
         return None
     path, values = config_flags.get_config_filename(flags.FLAGS["config"]), CONFIG.value
@@ -149,7 +146,7 @@ def _parse_flags(argv: list[str]) -> list[str]:
         name = text.split("=")[0]
         if name.startswith("config.") and name.removeprefix("config.") not in known:
             raise UserError(f"--{name}: unknown configuration field; {_nearest_field(name, known)}")
-        if name not in flags.FLAGS and (fields := [each for each in known if each.split(".")[-1] == name]):
+        if name not in flags.FLAGS and (fields := [field for field in known if field.split(".")[-1] == name]):
             raise UserError(f"--{name}: unknown flag; did you mean --config.{fields[0]}?")
     try:
         return flags.FLAGS(argv)
@@ -161,14 +158,14 @@ def _parse_flags(argv: list[str]) -> list[str]:
 
 
 def _nearest_field(name: str, known: list[str]) -> str:
-    """A hint at a field of the same group, where there is such a group."""
+    """Returns a hint at a field of the same group, if the group exists."""
     group, _, field = name.removeprefix("config.").rpartition(".")
-    fields = [each.removeprefix(f"{group}.") for each in known if each.startswith(f"{group}.")]
+    fields = [field.removeprefix(f"{group}.") for field in known if field.startswith(f"{group}.")]
     return nearest_name(field, fields) if fields else nearest_name(f"{group}.{field}", known)
 
 
 def _flag_texts(argv: list[str]) -> list[str]:
-    """Flags as they were written, without dashes; a value that stands apart, as in `--workdir debug`, is none."""
+    """Lists the flags as they were written, without dashes; in `--workdir debug` the value is not one of them."""
     return [argument.lstrip("-") for argument in argv[1:] if argument.startswith("-")]
 
 
@@ -176,16 +173,18 @@ def _run(argv: list[str]) -> int:
     """Turns mistakes and signals into exit statuses."""
     stop_at_once()
     logging.set_verbosity(logging.ERROR)
+    debug = any(text.lower() in ("debug", "debug=true") for text in _flag_texts(argv))
     try:
         main(_parse_flags(argv))
-    except UserError as error:
-        if any(text.lower() in ("debug", "debug=true") for text in _flag_texts(argv)):
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except Stopped as stopped:
         print(stopped)
         return stopped.exit_status
+    except Exception as error:
+        mistake = mistake_of(error)
+        if mistake is None or debug:
+            raise
+        print(f"error: {mistake}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -15,12 +15,13 @@ from typing import Any
 
 from dogjax import config as config_lib
 from dogjax.config import Config, DataConfig
-from dogjax.data import synthetic
-from dogjax.data.prepare import cache_folder, prepare
+from dogjax.data.cache import cache_folder
+from dogjax.data.prepare import prepare
 from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.files import read_json
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
+from dogjax.world import film
 
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "planted.md"
 FIRST_SEED, SEEDS = 700, 2
@@ -91,6 +92,7 @@ PLANTS = (
             "optim.learning_rate": 0.05,
             "optim.momentum": 0.9,
             "model.norm": "group",
+            "model.norm_momentum": 0.99,
             "split.train_fraction": 0.2,
             "train.batch_size": 32,
             "train.epochs": 60,
@@ -171,7 +173,7 @@ def mislabelled(root: pathlib.Path) -> None:
 def _clips() -> list[pathlib.Path]:
     """The embedded clips, rendered if they are not there: `<dog>/<place>/<recording>.mp4`."""
     prepare(DataConfig(fps=0.5, image_size=32))
-    return sorted((cache_folder(DataConfig()) / f"synthetic-{synthetic.VERSION}").rglob("*.mp4"))
+    return sorted((cache_folder(DataConfig()) / f"synthetic-{film.VERSION}").rglob("*.mp4"))
 
 
 def _copy(clip: pathlib.Path, root: pathlib.Path, dog: str) -> None:

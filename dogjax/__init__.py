@@ -1,6 +1,3 @@
-"""dogjax: train a small network on frames of dog videos, bit for bit, and explain its validation curve."""
+"""dogjax: trains a small network on frames bit for bit, and explains its validation curve."""
 
-from dogjax.runtime import keep_freed_memory, set_xla_flags
-
-set_xla_flags()
-keep_freed_memory()
+__version__ = "0.2.0"

@@ -23,8 +23,39 @@ def _setting(default: Any, *, choices: tuple = (), low: float | None = None, hig
 
 
 @dataclasses.dataclass(frozen=True)
+class SourceFields:
+    """A source of frames, as the configuration sees it.
+
+    Attributes:
+      module: the module whose `open_source` opens it.
+      reads: the fields of `DataConfig` that it reads, besides those of every source.
+      required: the field that must be given; empty where none must.
+      holds: what that field holds, in words.
+    """
+
+    module: str
+    reads: tuple[str, ...]
+    required: str = ""
+    holds: str = ""
+
+
+# By `data.source`. A new source is a module and a row.
+SOURCES = {
+    "synthetic": SourceFields("dogjax.data.sources.world", ("fps", "on_bad_video")),
+    "videos": SourceFields(
+        "dogjax.data.sources.videos", ("path", "fps", "on_bad_video"), "path", "the folder that holds the clips"
+    ),
+    "tfds": SourceFields(
+        "dogjax.data.sources.catalogue", ("path", "name"), "name", "a dataset's name, such as stanford_dogs"
+    ),
+}
+# The strategies of every data set; a list of clips may add columns, each of which is one more.
+STRATEGIES = ("frame", "block", "recording", "background")
+
+
+@dataclasses.dataclass(frozen=True)
 class SeedsConfig:
-    """Root seeds of the random streams; null means the seed at the top."""
+    """Root seeds of the random streams; None means the seed at the top."""
 
     split: int | None = _setting(None, low=0, high=2**32 - 1)
     init: int | None = _setting(None, low=0, high=2**32 - 1)
@@ -39,14 +70,14 @@ class SeedsConfig:
 class DataConfig:
     """Where the frames come from and what they look like."""
 
-    source: str = _setting("synthetic", choices=("synthetic", "videos", "tfds"))  # the embedded videos, or your own
+    source: str = _setting("synthetic", choices=tuple(SOURCES))  # the embedded videos, or your own data
     path: str = ""  # videos: the folder; tfds: its data_dir, empty for TFDS's own
     name: str = ""  # tfds: the dataset, such as stanford_dogs
-    fps: float = _setting(1.0, low=1e-3, high=1000)  # frames taken from each second of video
+    fps: float = _setting(1.0, low=1e-3, high=1000)  # videos: frames taken from each second
     image_size: int = _setting(64, low=8, high=1024)  # pixels; a frame becomes a square of this side
     # raw: 0..255; unit: 0..1; standardise: by mean and standard deviation of each channel of the training frames.
     scale: str = _setting("raw", choices=("raw", "unit", "standardise"))
-    on_bad_video: str = _setting("fail", choices=("fail", "skip"))  # a video that cannot be used
+    on_bad_video: str = _setting("fail", choices=("fail", "skip"))  # videos: one that cannot be used
     mask: str = _setting("nothing", choices=("nothing", "middle", "border"))  # what of each frame is hidden
     merge_labels: tuple = ()  # labels that become one class, as (a, b), or several such groups
     cache_dir: str = ""  # empty: $XDG_CACHE_HOME/dogjax, or ~/.cache/dogjax
@@ -56,14 +87,15 @@ class DataConfig:
 class SplitConfig:
     """Which frames train and which validate."""
 
-    # What stays on one side as a whole: nothing, a stretch of time, a recording, a place.
-    strategy: str = _setting("block", choices=("frame", "block", "recording", "background"))
+    # What stays on one side as a whole: a frame, a block of time, a recording, a background; or the groups that another
+    # column of clips.csv names.
+    strategy: str = "block"
     folds: int = _setting(4, low=2)  # parts of about one size, each of which validates once
     fold: int = _setting(0, low=0)  # the part that validates, from 0
-    block_seconds: float | None = _setting(None, low=1e-3)  # null: a fold of the shortest dog, at most 30 s
-    gap_seconds: float | None = _setting(None, low=0)  # purged beside validation; null: a quarter block, at most 5 s
-    train_fraction: float = _setting(1.0, low=1e-6, high=1)  # share of each dog's training frames kept
-    train_recordings: float = _setting(1.0, low=1e-6, high=1)  # share of each dog's training recordings kept
+    block_seconds: float | None = _setting(None, low=1e-3)  # None: a fold of the shortest class, at most 30 s
+    gap_seconds: float | None = _setting(None, low=0)  # purged beside validation; None: a quarter block, at most 5 s
+    train_fraction: float = _setting(1.0, low=1e-6, high=1)  # share of each class's training frames kept
+    train_recordings: float = _setting(1.0, low=1e-6, high=1)  # share of each class's training recordings kept
     train_only: tuple[str, ...] = ()  # labels that never validate
     validation_only: tuple[str, ...] = ()  # labels that are never trained on
 
@@ -255,7 +287,7 @@ def _config_dict(node: Any) -> ml_collections.ConfigDict:
         if dataclasses.is_dataclass(value):
             values[field.name] = _config_dict(value)
         elif len(options) > 1:
-            # A field that may be null or of two types takes any literal on the command line;
+            # A field that may be None or of two types takes any literal on the command line;
             # `from_dict` checks it.
             reference = config_dict.FieldReference(None, field_type=object)
             reference.set(value)
@@ -295,14 +327,49 @@ def _check_together(config: Config) -> None:
     if not all(isinstance(group, tuple) and all(isinstance(label, str) for label in group) for group in groups):
         raise UserError(f"data.merge_labels={data.merge_labels}: give labels in quotes, ('a','b'), or groups of them")
     _check_study(config.study)
-    if data.source == "videos" and not data.path:
-        raise UserError("data.path is empty: data.source='videos' needs the folder that holds the clips")
-    if data.source == "synthetic" and data.path:
-        raise UserError(f"data.path='{data.path}': data.source='synthetic' has no use for it; set data.source=videos")
-    if data.source != "tfds" and data.name:
-        raise UserError(f"data.name='{data.name}': data.source='{data.source}' has no use for it; set data.source=tfds")
-    if data.source == "tfds" and not data.name:
-        raise UserError("data.name is empty: data.source='tfds' needs a dataset's name, such as stanford_dogs")
+    _check_source(data)
+    _check_effects(config)
+
+
+def _check_source(data: DataConfig) -> None:
+    """Checks the fields that one source reads and another does not."""
+    source = SOURCES[data.source]
+    of_sources = {field for fields in SOURCES.values() for field in fields.reads}
+    for field in dataclasses.fields(DataConfig):
+        value = getattr(data, field.name)
+        if field.name in of_sources - set(source.reads) and value != field.default:
+            others = " or ".join(f"'{name}'" for name, fields in SOURCES.items() if field.name in fields.reads)
+            raise UserError(
+                f"data.{field.name}={value!r}: data.source='{data.source}' does not use it; leave it out, or set "
+                f"data.source to {others}"
+            )
+    if source.required and not getattr(data, source.required):
+        raise UserError(f"data.{source.required} is empty: data.source='{data.source}' needs it; give {source.holds}")
+
+
+def _check_effects(config: Config) -> None:
+    """Refuses settings that would change nothing."""
+    model, split = config.model, config.split
+    if split.strategy not in STRATEGIES and config.data.source != "videos":
+        raise UserError(f"split.strategy={split.strategy!r}: {nearest_name(split.strategy, list(STRATEGIES))}")
+    if split.strategy != "block":
+        for name in ("block_seconds", "gap_seconds"):
+            if getattr(split, name) is not None:
+                raise UserError(
+                    f"split.{name}={getattr(split, name)}: split.strategy='{split.strategy}' has no blocks of time; "
+                    "set split.strategy=block, or leave it out"
+                )
+    if model.norm != "batch":
+        for field in dataclasses.fields(ModelConfig):
+            if field.name in ("norm_momentum", "norm_statistics") and getattr(model, field.name) != field.default:
+                raise UserError(
+                    f"model.{field.name}={getattr(model, field.name)!r}: model.norm='{model.norm}' keeps no "
+                    "statistics; set model.norm=batch, or leave it out"
+                )
+    if not model.dense and model.dropout != ModelConfig.dropout:
+        raise UserError(
+            f"model.dropout={model.dropout}: dropout follows dense layers, and model.dense=() has none; leave it out"
+        )
 
 
 def _check_study(study: StudyConfig) -> None:

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: raised where the program is, or noted and looked at where that is safe."""
+"""Handles SIGTERM and Ctrl-C: raises at once, or notes the signal until it is safe to stop."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ EXIT_STATUS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
 
 def stop_at_once() -> None:
-    """From now on either signal raises `Stopped` where the program is."""
+    """Makes either signal raise `Stopped` from now on, wherever the program is."""
 
     def stop(number: int, _: FrameType | None) -> None:
         raise _stopped(signal.Signals(number))
@@ -20,10 +20,10 @@ def stop_at_once() -> None:
 
 
 class Interrupt:
-    """Within the block, the first signal is noted; a second one acts at once, as it did before.
+    """Notes the first signal within the block; a second one acts at once, as it did before.
 
-    An exception out of nowhere may leave a lock of a thread pool taken, and the program waiting for ever.
-    Signals reach the main thread alone: in another the block changes nothing.
+    An exception at an arbitrary place could leave a lock of a thread pool taken, and the program waiting for ever.
+    Signals reach the main thread alone: in another thread the block changes nothing.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Interrupt:
 
     @property
     def exit_status(self) -> int:
-        """The shell's status for the signal, or 0."""
+        """Returns the process's exit status for the signal, or 0."""
         return EXIT_STATUS[self.signal] if self.signal else 0
 
     def check(self) -> None:

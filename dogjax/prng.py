@@ -15,6 +15,21 @@ import numpy as np
 PRNG = "threefry2x32"
 STREAMS = ("split", "init", "order", "augment", "dropout", "poke")
 
+# The draws of stream `split` and the counters of each. Whatever resamples what the split chose is one of them. A new
+# draw takes counters that no other has.
+SPLIT_DRAWS = {
+    "folds": (),
+    "train_fraction": (1,),
+    "evaluation": (2,),
+    "study": (3,),
+    "sobol_design": (3, 1),
+    "diagnosis_shares": (4,),
+    "diagnosis_drops": (5,),
+    "diagnosis_middle": (6,),
+    "diagnosis_quality": (7,),
+    "train_recordings": (8,),
+}
+
 
 class Streams:
     """The named streams of one run.
@@ -46,3 +61,7 @@ class Streams:
         """A NumPy generator (Philox) seeded by the bits of `key(name, *counters)`."""
         bits = np.asarray(jax.random.key_data(self.key(name, *counters)))
         return np.random.Generator(np.random.Philox(key=[int(bit) for bit in bits]))
+
+    def split_generator(self, draw: str) -> np.random.Generator:
+        """Returns the NumPy generator of a draw of stream `split`, a name in `SPLIT_DRAWS`."""
+        return self.numpy("split", *SPLIT_DRAWS[draw])

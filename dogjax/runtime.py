@@ -1,10 +1,14 @@
-"""How the process is set up, before JAX starts: XLA's flags, and the C library's allocator.
+"""Sets up the process of a run before JAX starts: XLA's flags, and the C library's allocator.
 
-Called where the package is imported, so that every way into it computes the same bits.
+`start()` is called where a run begins, so that every way into it computes the same bits. Importing dogjax changes
+nothing.
 """
 
 import ctypes
 import os
+import sys
+
+from dogjax.errors import UserError
 
 # On a CPU. The library YNN adds up well and multiplies no better than XLA's own products (Eigen), which it would
 # replace; and XLA's loops use half of the lanes of a processor with AVX-512 unless told otherwise.
@@ -30,15 +34,56 @@ ALLOCATOR_VARIABLES = (
 )
 
 
-def set_xla_flags() -> None:
-    """Adds to the environment's `XLA_FLAGS` those that it does not name; too late once JAX has started."""
+# What XLA was given, once `start` ran.
+_in_force: list[str] = []
+
+
+def start() -> None:
+    """Sets XLA's flags and the allocator for a run; further calls do nothing.
+
+    Flags that the environment's `XLA_FLAGS` names stay as they are.
+
+    Raises:
+      UserError: JAX has started already, without these flags: the run's bits would not be those of its identity.
+    """
+    if _in_force:
+        return
     given = os.environ.get("XLA_FLAGS", "").split()
+    wanted = _with_ours(given)
+    if _jax_has_started() and wanted != given:
+        raise UserError(
+            "JAX has started before dogjax could set its flags; call dogjax.runtime.start() before the first use of "
+            f"JAX, or set XLA_FLAGS='{' '.join(wanted)}' before the process starts"
+        )
+    os.environ["XLA_FLAGS"] = " ".join(wanted)
+    _in_force.append(" ".join(wanted))
+    _keep_freed_memory()
+
+
+def xla_flags() -> str:
+    """Returns the flags that XLA was given, those of the environment first; `start` must have run."""
+    return _in_force[0]
+
+
+def on_accelerator() -> bool:
+    """Whether JAX computes on a GPU or TPU. Every choice between a CPU's way and an accelerator's asks here."""
+    import jax
+
+    return jax.default_backend() != "cpu"
+
+
+def _with_ours(given: list[str]) -> list[str]:
     named = {flag.split("=")[0] for flag in given}
-    ours = [f"{name}={value}" for name, value in XLA_FLAGS.items() if name not in named]
-    os.environ["XLA_FLAGS"] = " ".join(given + ours)
+    return given + [f"{name}={value}" for name, value in XLA_FLAGS.items() if name not in named]
 
 
-def keep_freed_memory() -> None:
+def _jax_has_started() -> bool:
+    """Whether JAX has made its devices, when it reads the flags; without importing JAX."""
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    return bridge is not None and bridge.backends_are_initialized()
+
+
+def _keep_freed_memory() -> None:
     """Keeps freed memory in the process: all blocks come from one heap, which does not shrink.
 
     XLA takes the working memory of every step anew: some hundred megabytes, which glibc maps and gives back to the

@@ -1,4 +1,4 @@
-"""Plain values -> frozen dataclasses, strictly: unknown names, wrong types and values out of range are errors."""
+"""Builds frozen dataclasses from plain values; refuses unknown names, wrong types and values out of range."""
 
 import dataclasses
 import difflib
@@ -12,7 +12,7 @@ from dogjax.errors import UserError
 
 
 def nearest_name(name: str, known: list[str]) -> str:
-    """A hint `; did you mean 'x'?` for a misspelt name, or the known names where none is near."""
+    """Returns a hint `did you mean 'x'?` for a misspelt name, or the known names where none is near."""
     # Case must not hide a match: 'Learning_Rate' is learning_rate.
     lowered = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower(), list(lowered), n=1)
@@ -20,7 +20,7 @@ def nearest_name(name: str, known: list[str]) -> str:
 
 
 def build(cls: type, values: Mapping[str, Any], prefix: str = "") -> Any:
-    """The dataclass `cls` with `values` for its fields; missing ones take their defaults.
+    """Builds the dataclass `cls` with `values` for its fields; missing ones take their defaults.
 
     A field's metadata may hold `choices`, `low` and `high`. Fields that are dataclasses take mappings.
 
@@ -61,7 +61,7 @@ def _checked(path: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any
 
 
 def _converted(value: Any, wanted: Any) -> Any:
-    """`value` as type `wanted`, or None where it is not of that type."""
+    """Converts `value` to type `wanted`, or returns None where it is not of that type."""
     if wanted is bool:
         return value if isinstance(value, bool) else None
     if wanted is int:
@@ -90,7 +90,7 @@ def _describe(wanted: Any) -> str:
         return "a tuple"
     if typing.get_origin(wanted) is tuple:
         return f"a tuple of {typing.get_args(wanted)[0].__name__}"
-    return {bool: "true or false", int: "an integer", float: "a finite number", str: "text", type(None): "null"}[wanted]
+    return {bool: "true or false", int: "an integer", float: "a finite number", str: "text", type(None): "None"}[wanted]
 
 
 def _check_limits(path: str, value: Any, limits: Mapping[str, Any]) -> None:
@@ -105,11 +105,11 @@ def _check_limits(path: str, value: Any, limits: Mapping[str, Any]) -> None:
 
 
 def typed_fields(cls: type) -> list[tuple[dataclasses.Field, Any]]:
-    """Each field of a dataclass with its type, resolved."""
+    """Lists each field of a dataclass with its type, resolved."""
     hints = typing.get_type_hints(cls)
     return [(field, hints[field.name]) for field in dataclasses.fields(cls)]
 
 
 def alternatives(hint: Any) -> tuple:
-    """The types that a field may have."""
+    """Lists the types that a field may have."""
     return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)

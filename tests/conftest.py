@@ -10,8 +10,10 @@ import hypothesis
 import jax
 import pytest
 
+from dogjax import runtime
 from tests.train.runs import Setup, render_videos
 
+runtime.start()
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 jax.config.update("jax_numpy_rank_promotion", "raise")

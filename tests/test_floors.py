@@ -7,8 +7,8 @@ import re
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-GROUND = ("ahead", "errors", "prng", "files", "strict", "config", "interrupt", "runtime")
-FLOORS = [{"data", "models"}, {"eval"}, {"train"}, {"diagnose"}, {"study"}, {"report"}]
+GROUND = ("prefetch", "errors", "prng", "files", "strict", "config", "interrupt", "runtime", "workers")
+FLOORS = [{"world"}, {"data", "models"}, {"eval"}, {"train"}, {"diagnose"}, {"study"}, {"report"}]
 MODULES = sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "dogjax").rglob("*.py") if path.name != "__init__.py"
 )
@@ -49,7 +49,7 @@ STATELESS_BY_NAME = {"tf.random.experimental", "tf.random.experimental.index_shu
 DRAWING = re.compile(r"(np|numpy)\.random\.\w+|tf\.random\.(experimental\.)?\w+|tf\.image\.random_\w+")
 ALLOWED = {
     # The embedded world is the same whatever a run's seed: its draws are seeded by the name of what they draw.
-    "dogjax/data/synthetic.py": ["np.random.default_rng"],
+    "dogjax/world/film.py": ["np.random.default_rng"],
     # The shapes of the parameters alone.
     "dogjax/models/network.py": ["jax.random.key(0)"],
     # No draw: two configurations are compared but for their seeds.

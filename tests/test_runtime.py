@@ -7,12 +7,13 @@ import sys
 
 import pytest
 
-from dogjax.runtime import ALLOCATOR_VARIABLES
+from dogjax.runtime import ALLOCATOR_VARIABLES, XLA_FLAGS
 
 # Takes, touches and frees 80 MiB three times, in a thread as XLA does; prints the page faults of the last time.
 PROGRAM = """
 import ctypes, resource, threading
-import dogjax
+from dogjax import runtime
+runtime.start()
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
 def work():
@@ -30,7 +31,8 @@ thread.join()
 # Prints how much of 80 MiB, once touched, lies in huge pages, in kB.
 HUGE_PAGES_PROGRAM = """
 import ctypes, re
-import dogjax
+from dogjax import runtime
+runtime.start()
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
 ctypes.memset(libc.malloc(80 << 20), 1, 80 << 20)
@@ -64,15 +66,48 @@ def test_working_memory_lies_in_huge_pages():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
 def test_a_process_that_may_not_reserve_much_starts_all_the_same():
-    program = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30)); import dogjax; print('started')"
+    program = """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+from dogjax import runtime
+runtime.start()
+print("started")
+"""
     assert printed_by(program) == "started"
 
 
 def test_a_flag_of_xla_s_that_the_user_sets_is_kept():
-    program = "import os, dogjax; print(os.environ['XLA_FLAGS'])"
+    program = "from dogjax import runtime; runtime.start(); print(runtime.xla_flags())"
     flags = printed_by(program, XLA_FLAGS="--xla_cpu_prefer_vector_width=256 --xla_force_host_platform_device_count=2")
     assert flags.split() == [
         "--xla_cpu_prefer_vector_width=256",
         "--xla_force_host_platform_device_count=2",
         "--xla_cpu_experimental_ynn_fusion_type=LIBRARY_FUSION_TYPE_REDUCE",
     ]
+
+
+def test_importing_dogjax_changes_nothing_and_loads_nothing():
+    program = """
+import os, sys
+before = dict(os.environ)
+import dogjax
+print(dict(os.environ) == before, sorted({"jax", "numpy", "tensorflow", "ctypes"} & set(sys.modules)))
+"""
+    assert printed_by(program) == "True []"
+
+
+def test_a_run_refuses_to_start_where_jax_has_started_without_its_flags():
+    program = """
+import jax
+jax.devices()
+from dogjax import runtime
+from dogjax.errors import UserError
+try:
+    runtime.start()
+except UserError as error:
+    print(error)
+"""
+    environment = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
+    assert "call dogjax.runtime.start() before the first use of JAX" in printed_by(program, **environment)
+    ours = " ".join(f"{name}={value}" for name, value in XLA_FLAGS.items())
+    assert printed_by(program, **environment | {"XLA_FLAGS": ours}) == ""

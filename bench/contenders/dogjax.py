@@ -6,12 +6,15 @@ import jax
 import optax
 
 from bench.contenders import post
+from dogjax import runtime
 from dogjax.config import ModelConfig, OptimConfig
 from dogjax.models.network import Network
 from dogjax.prng import Streams
-from dogjax.train.replicas import Replicas
+from dogjax.train.loop import Replicas
 from dogjax.train.state import TrainState, create_state
-from dogjax.train.step import Step, in_turn, make_train_step, side_by_side
+from dogjax.train.step import Step, make_train_step, scan_steps, vmap_replicas
+
+runtime.start()
 
 
 def train_step(size: int) -> Callable[[], float]:
@@ -31,8 +34,8 @@ def train_step(size: int) -> Callable[[], float]:
 def replicas(size: int, count: int) -> Callable[[], float]:
     """Seconds of a step of `count` runs trained side by side, divided by their number."""
     step, _ = _step_and_state(size, seed=0)
-    steps = in_turn(step)
-    together = Replicas(jax.jit(steps, donate_argnums=0), jax.jit(side_by_side(steps), donate_argnums=0), count)
+    steps = scan_steps(step)
+    together = Replicas(jax.jit(steps, donate_argnums=0), jax.jit(vmap_replicas(steps), donate_argnums=0), count)
     states = [_step_and_state(size, seed)[1] for seed in range(count)]
     images, labels = post.batch(size, (count,))
     images, labels = [[jax.device_put(each)] for each in images], [[jax.device_put(each)] for each in labels]

@@ -13,10 +13,10 @@ from bench.contenders import post
 from configs import baseline
 from dogjax import config as config_lib
 from dogjax.interrupt import Interrupt
-from dogjax.train import precise_bn
 from dogjax.train.experiment import build_experiment
 from dogjax.train.loop import Loop
 from dogjax.train.run import open_run
+from dogjax.train.step import PRECISE_FRAMES
 from dogjax.train.workdir import Workdir
 
 # No race is longer.
@@ -49,7 +49,7 @@ def compute() -> Callable[[], float]:
     pipeline, devices = experiment.pipeline, experiment.devices
     train = list(devices.prefetch(pipeline.train_batches(0, pipeline.steps_per_epoch), ("image", "label")))
     validation = list(devices.prefetch(pipeline.validation_batches(0), ("image",)))
-    clean = list(devices.prefetch(pipeline.clean_training_batches(precise_bn.FRAMES), ("image",)))
+    clean = list(devices.prefetch(pipeline.clean_training_batches(PRECISE_FRAMES), ("image",)))
     state, key = experiment.initial_state(), experiment.streams.key("dropout")
 
     def one() -> None:

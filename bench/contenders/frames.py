@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from dogjax.config import DataConfig
-from dogjax.data import synthetic
-from dogjax.data.decode import decode_frames
-from dogjax.data.prepare import cache_folder, prepare
 from dogjax.data.workers import map_on_all_cores
+
+from dogjax.config import DataConfig
+from dogjax.data.cache import cache_folder
+from dogjax.data.decode import decode_frames
+from dogjax.data.prepare import prepare
+from dogjax.world import film
 
 SIDE = 64
 
@@ -18,7 +20,7 @@ SIDE = 64
 def _clips() -> list[pathlib.Path]:
     """The embedded clips, rendered if they are not there."""
     prepare(DataConfig())
-    return sorted((cache_folder(DataConfig()) / f"synthetic-{synthetic.VERSION}").rglob("*.mp4"))
+    return sorted((cache_folder(DataConfig()) / f"synthetic-{film.VERSION}").rglob("*.mp4"))
 
 
 def _timed(extract: Callable[[list[pathlib.Path]], None]) -> Callable[[], float]:

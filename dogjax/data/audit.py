@@ -1,21 +1,21 @@
-"""What a split leaks and what cannot be estimated from it, in numbers and in words."""
+"""Audits a split: what it leaks, and what cannot be estimated from it, in numbers and in words."""
 
 from typing import Any
 
 import numpy as np
 
 from dogjax.config import SplitConfig
-from dogjax.data.frames import FrameTable
 from dogjax.data.splits import Split, nearest_seconds
+from dogjax.data.table import FrameTable
 
 NEAR_SECONDS = 2.0
-# Groups beyond the first of each dog. With three (two recordings of each of three dogs) a nominal 95 % interval covered
-# 72 % of simulated truths; with six, 90 %.
+# Groups beyond the first of each class. With three (two recordings of each of three classes) a nominal 95 % interval
+# covered 72 % of simulated truths; with six, 90 %.
 FEWEST_SPARE_GROUPS = 4
 
 
 def describe_split(table: FrameTable, split: Split, config: SplitConfig) -> dict[str, Any]:
-    """The content of `split.json`: the split, the frame ids of both sides, and the audit."""
+    """Makes the content of `split.json`: the split, the frame ids of both sides, and the audit."""
     return {
         "strategy": config.strategy,
         "folds": config.folds,
@@ -28,7 +28,7 @@ def describe_split(table: FrameTable, split: Split, config: SplitConfig) -> dict
 
 
 def audit_split(table: FrameTable, split: Split, config: SplitConfig) -> dict[str, Any]:
-    """Counts, shared groups, seconds from validation to training, and warnings."""
+    """Measures counts, shared groups and seconds from validation to training, and words the warnings."""
     nearest = _nearest_training_frame(table, split)
     audit = {
         "train": _side(table, split, split.train),
@@ -42,22 +42,24 @@ def audit_split(table: FrameTable, split: Split, config: SplitConfig) -> dict[st
         },
         "shared_recordings": _shared(table.recording, split),
         "shared_backgrounds": _shared(table.background, split),
-        "single_dog_backgrounds": _single_dog_backgrounds(table, split),
+        "single_class_backgrounds": _single_class_backgrounds(table, split),
     }
+    shared = {name: _shared(values, split) for name, values in table.groups.items()}
+    audit |= {"shared_groups": {name: groups for name, groups in shared.items() if groups}}
     return audit | {"warnings": _warnings(table, split, config, audit)}
 
 
 def lacking_groups(counts: np.ndarray) -> str | None:
-    """Why groups are too few to draw them with replacement within each dog, in words; null where they are not.
+    """Says why groups are too few to draw them with replacement within each class; None where they are enough.
 
     Args:
-      counts: int `[dogs]`, the groups of each; dogs without any do not count, and one has some.
+      counts: int `[classes]`, the groups of each; classes without any do not count, and one has some.
     """
     present = counts[counts > 0]
     if present.min() >= 2 and present.sum() - len(present) >= FEWEST_SPARE_GROUPS:
         return None
     return (
-        f"{present.sum()} of {len(present)} dogs, {present.min()} of one of them; it takes 2 of each dog and "
+        f"{present.sum()} of {len(present)} classes, {present.min()} of one of them; it takes 2 of each class and "
         f"{len(present) + FEWEST_SPARE_GROUPS} in all"
     )
 
@@ -74,7 +76,7 @@ def _side(table: FrameTable, split: Split, frames: np.ndarray) -> dict[str, Any]
 
 
 def _nearest_training_frame(table: FrameTable, split: Split) -> np.ndarray:
-    """Seconds from each validation frame to the nearest training frame of its recording; inf: none."""
+    """Returns the seconds from each validation frame to the nearest training frame of its recording; inf: none."""
     known = split.validation[table.recording[split.validation] != ""]
     parts = [seconds for _, seconds in nearest_seconds(table, known, split.train)]
     return np.concatenate(parts) if parts else np.empty(0)
@@ -89,7 +91,7 @@ def _shared(values: np.ndarray, split: Split) -> list[str]:
 
 
 def _finite(value: np.floating) -> float | None:
-    """JSON has no infinity: null stands for no training frame in the same recording."""
+    """Returns None for infinity, which JSON cannot write: no training frame in the same recording."""
     return float(value) if np.isfinite(value) else None
 
 
@@ -106,25 +108,32 @@ def _warnings(table: FrameTable, split: Split, config: SplitConfig, audit: dict[
         warnings.append(
             f"The split is leaky: {len(shared)} recordings are on both sides, and {near['share_within_2_seconds']:.0%} "
             f"of the validation frames lie within {NEAR_SECONDS:.0f} s of a training frame of the same recording "
-            f"({_distance(near)}). Validation measures memory of these recordings, not recognition of the dog; "
+            f"({_distance(near)}). Validation measures memory of these recordings, not recognition of the class; "
             "split.strategy=block, recording or background does not."
         )
     elif config.strategy == "block":
         warnings.append(
             f"Validation shares {len(audit['shared_recordings'])} recordings with training "
             f"({_distance(near)}): "
-            "it says nothing about another day or place."
+            "it says nothing about another day or background."
         )
     if config.strategy == "recording" and audit["shared_backgrounds"]:
         warnings.append(
             f"Both sides show the backgrounds {', '.join(audit['shared_backgrounds'])}: "
             "accuracy on an unseen background cannot be estimated from this split."
         )
-    if alone := audit["single_dog_backgrounds"]:
+    if alone := audit["single_class_backgrounds"]:
         warnings.append(
-            f"Training shows a single dog in {', '.join(alone)}: the network may learn the place instead of the dog."
+            f"Training shows a single class in {', '.join(alone)}: the network may learn the background instead of the "
+            "class."
         )
-    recordings = _recordings_by_dog(table, split.validation)
+    for name, shared in audit["shared_groups"].items():
+        if config.strategy not in ("frame", "block"):
+            warnings.append(
+                f"Both sides show the {name} {', '.join(shared)}: accuracy on an unseen {name} cannot be estimated "
+                "from this split."
+            )
+    recordings = _recordings_by_class(table, split.validation)
     if np.any(recordings) and (lacking := lacking_groups(recordings)):
         warnings.append(
             f"Validation holds too few recordings ({lacking}): its frames are so alike that an interval for accuracy "
@@ -133,8 +142,8 @@ def _warnings(table: FrameTable, split: Split, config: SplitConfig, audit: dict[
     return warnings
 
 
-def _recordings_by_dog(table: FrameTable, frames: np.ndarray) -> np.ndarray:
-    """int64 `[dogs]`."""
+def _recordings_by_class(table: FrameTable, frames: np.ndarray) -> np.ndarray:
+    """Returns the number of recordings of each class: int64 `[classes]`."""
     labels, recordings = table.label[frames], table.recording[frames]
     return np.array([len(_named(recordings[labels == label])) for label in range(len(table.label_names))])
 
@@ -145,6 +154,6 @@ def _distance(near: dict[str, Any]) -> str:
     return f"median {near['median_seconds']:.3g} s to the nearest training frame"
 
 
-def _single_dog_backgrounds(table: FrameTable, split: Split) -> list[str]:
+def _single_class_backgrounds(table: FrameTable, split: Split) -> list[str]:
     labels, backgrounds = table.label[split.train], table.background[split.train]
     return [place for place in sorted(_named(backgrounds)) if len(np.unique(labels[backgrounds == place])) == 1]

@@ -20,6 +20,9 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from dogjax.errors import UserError
 
+# Counted up whenever the same file comes out as other pixels, for the fingerprint of a dataset.
+VERSION = 2
+
 # The caller decodes as many clips at once as there are cores. Four threads keep a machine busy when few
 # clips are left, and bound the full-size frames that the decoders hold.
 DECODER_THREADS = 4

@@ -1,27 +1,51 @@
-"""TensorFlow as batches need it: on the host alone, and with a compiler that takes no orders meant for JAX's."""
+"""Compiles TensorFlow functions for the host, with TensorFlow's own XLA flags (JAX's are not passed on)."""
 
 import functools
 import os
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
-# The host's TensorFlow must leave every accelerator's memory to JAX.
-tf.config.set_visible_devices([], "GPU")
-tf.config.set_visible_devices([], "TPU")
-
-# A function that becomes a few loops, once for each shape of its arguments: several times as fast as an operation
-# after the other, each of which writes all pixels.
-compiled = functools.partial(tf.function, jit_compile=True, autograph=False)
+from dogjax.errors import UserError
 
 
-def _start_compiler() -> None:
-    """TensorFlow's XLA reads XLA_FLAGS once, when it first compiles, and ends the process at a flag of a newer XLA."""
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles `function` into a few loops, once for each shape of its arguments.
+
+    Such a function is several times as fast as its operations one after the other, each of which writes all pixels.
+    """
+    fused = tf.function(function, jit_compile=True, autograph=False)
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        prepare_host()
+        return fused(*arguments, **named)
+
+    return call
+
+
+@functools.cache  # once a process
+def prepare_host() -> None:
+    """Leaves every accelerator to JAX, and starts TensorFlow's XLA without JAX's flags.
+
+    TensorFlow's XLA reads XLA_FLAGS once, when it first compiles, and ends the process at a flag of a newer XLA.
+
+    Raises:
+      UserError: TensorFlow holds an accelerator already.
+    """
+    try:
+        for kind in ("GPU", "TPU"):
+            tf.config.set_visible_devices([], kind)
+    except RuntimeError as error:
+        raise UserError(
+            "TensorFlow has taken the accelerator that JAX needs; start dogjax in a process of its own, or call "
+            "tf.config.set_visible_devices([], 'GPU') before anything else in TensorFlow"
+        ) from error
     flags = os.environ.pop("XLA_FLAGS", None)
     try:
-        compiled(tf.identity)(tf.constant(0))
+        with tf.init_scope():
+            tf.function(tf.identity, jit_compile=True, autograph=False)(tf.constant(0))
     finally:
         if flags is not None:
             os.environ["XLA_FLAGS"] = flags
-
-
-_start_compiler()

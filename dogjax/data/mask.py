@@ -1,16 +1,16 @@
-"""Frames with a part hidden: what is known without the dog, or without the place?"""
+"""Hides the middle of frames, or all but the middle: does the object tell the class, or the background?"""
 
 import numpy as np
 import tensorflow as tf
 
-from dogjax.data.frames import Images
+from dogjax.data.frames import GraphImages
 
-# The border is this share of the side, on each side: outside of it is where the dog is.
+# The border is this share of the side, on each side: the object is inside.
 BORDER = 0.15
 
 
 def middle(side: int) -> np.ndarray:
-    """Where the dog is: bool `[side, side]`."""
+    """Returns the pixels of the middle, where the object is: bool `[side, side]`."""
     edge = max(1, round(BORDER * side))
     inside = np.zeros((side, side), bool)
     inside[edge : side - edge, edge : side - edge] = True
@@ -18,14 +18,14 @@ def middle(side: int) -> np.ndarray:
 
 
 class MaskedImages:
-    """Images of which a part is hidden under the mean colour of what is seen of the same frame."""
+    """Images with a part hidden under the mean colour of the rest of the same frame."""
 
-    def __init__(self, images: Images, mask: str) -> None:
+    def __init__(self, images: GraphImages, mask: str) -> None:
         """`mask` is that of `config.DataConfig`: `middle` or `border`."""
         self._images, self._mask = images, mask
 
     def read(self, frames: np.ndarray) -> np.ndarray:
-        """uint8 `[frames, side, side, 3]`."""
+        """Returns uint8 `[frames, side, side, 3]`."""
         return self.gather(tf.constant(frames)).numpy()
 
     def gather(self, frames: tf.Tensor) -> tf.Tensor:
@@ -40,6 +40,6 @@ class MaskedImages:
         return tf.where(hidden, tf.cast(colour, tf.uint8), images)
 
 
-def mask_images(images: Images, mask: str) -> Images:
-    """The images as `data.mask` asks for them."""
+def mask_images(images: GraphImages, mask: str) -> GraphImages:
+    """Hides the part of the images that `data.mask` names."""
     return images if mask == "nothing" else MaskedImages(images, mask)

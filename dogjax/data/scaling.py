@@ -3,10 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from dogjax.data.frames import Images
-from dogjax.data.host import compiled
+from dogjax.data.table import Images
 
 CHUNK = 1024
 
@@ -16,15 +14,6 @@ class Scaling(NamedTuple):
 
     shift: np.ndarray
     scale: np.ndarray
-
-    def apply(self, images: tf.Tensor) -> tf.Tensor:
-        """Pixels of any type, `[..., 3]`, to float32 `[..., 3]`."""
-        return _scaled(images, tf.constant(self.shift), tf.constant(self.scale))
-
-
-@compiled
-def _scaled(images: tf.Tensor, shift: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
-    return (tf.cast(images, tf.float32) - shift) / scale
 
 
 def measure_scaling(images: Images, train: np.ndarray, scale: str) -> Scaling:

@@ -1,22 +1,22 @@
-"""Which frames train and which validate: folds over frames, time blocks, recordings or backgrounds.
+"""Decides which frames train and which validate: folds over frames, time blocks, recordings or other groups.
 
 Frames of one recording a second apart are near-duplicates, so a random split of frames measures
-memory. The other strategies keep whole groups on one side. A group that cannot be split without
-taking a dog out of training is refused, with the reason.
+memory. The other strategies keep whole groups on one side. A split that would take a class out of
+training is refused, with the reason.
 """
 
 import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from dogjax.config import SplitConfig
-from dogjax.data.frames import FrameTable
+from dogjax.config import STRATEGIES, SplitConfig
+from dogjax.data.table import FrameTable
 from dogjax.data.thinning import thin
 from dogjax.errors import UserError
 from dogjax.files import sha256_of_json
 from dogjax.prng import Streams
+from dogjax.strict import nearest_name
 
 LONGEST_BLOCK_SECONDS = 30.0
 LONGEST_GAP_SECONDS = 5.0
@@ -26,7 +26,7 @@ LONGEST_GAP_SECONDS = 5.0
 class Split:
     """Frame numbers (int64, ascending) of both sides, and the group of every frame of the table.
 
-    `block_seconds` and `gap_seconds` are those in force; null unless the strategy is `block`. `purged` counts the
+    `block_seconds` and `gap_seconds` are those in force; None unless the strategy is `block`. `purged` counts the
     frames that the groups keep off both sides; those that training does without are not among them.
     """
 
@@ -38,18 +38,18 @@ class Split:
     purged: int
 
     def sha256(self, table: FrameTable) -> str:
-        """SHA-256 of the frame ids of both sides."""
+        """Hashes the frame ids of both sides."""
         return sha256_of_json({"train": table.ids(self.train), "validation": table.ids(self.validation)})
 
 
 def split_frames(table: FrameTable, config: SplitConfig, streams: Streams) -> Split:
-    """Splits the frames; the draw is stream `split`'s.
+    """Splits the frames; stream `split` draws the folds.
 
     Labels in `train_only` train with all their frames and those in `validation_only` validate with
     all of theirs, but for frames whose group is on the other side.
 
     Raises:
-      UserError: the strategy has no groups to keep apart, or a dog has too few of them.
+      UserError: the strategy has no groups to keep apart, or a class has too few of them.
     """
     _check_labels(table, config)
     _check_named(table, config)
@@ -84,8 +84,8 @@ def _check_labels(table: FrameTable, config: SplitConfig) -> None:
                 raise UserError(f"split.{field}: no label '{name}'; the labels are {', '.join(table.label_names)}")
     if len(table.label_names) - len(set(config.validation_only)) < 2:
         raise UserError(
-            f"split.validation_only={config.validation_only}: fewer than two dogs would be trained on, and nothing to "
-            "tell apart; leave two of them"
+            f"split.validation_only={config.validation_only}: fewer than two classes would be trained on, and nothing "
+            "to tell apart; leave two of them"
         )
 
 
@@ -98,13 +98,17 @@ def _block_and_gap(table: FrameTable, config: SplitConfig) -> tuple[float | None
         return None, None
     block = config.block_seconds
     if block is None:
-        # One block a fold of the dog with the least video, so that every dog can be on both sides;
+        # One block a fold of the class with the least video, so that every class can be on both sides;
         # a thousandth more, so that the last frame does not begin a block of its own.
+        one_side = {*config.train_only, *config.validation_only}
+        split = [label for label, name in enumerate(table.label_names) if name not in one_side]
+        if not split:
+            raise UserError("split.train_only and split.validation_only name every label; leave one to be split")
         seconds = _seconds_by_label(table)
-        shortest = int(np.argmin(seconds))
+        shortest = min(split, key=lambda label: seconds[label])
         if not seconds[shortest]:
             raise UserError(
-                f"split.strategy='block': dog '{table.label_names[shortest]}' has one frame a recording, and no "
+                f"split.strategy='block': class '{table.label_names[shortest]}' has one frame a recording, and no "
                 "time to divide; use a larger data.fps, or another strategy"
             )
         block = min(LONGEST_BLOCK_SECONDS, 1.001 * seconds[shortest] / config.folds)
@@ -113,32 +117,34 @@ def _block_and_gap(table: FrameTable, config: SplitConfig) -> tuple[float | None
 
 
 def _seconds_by_label(table: FrameTable) -> list[float]:
-    """Seconds of video of each dog: the spans of its recordings, added up."""
+    """Returns the seconds of video of each class: the spans of its recordings, added up."""
     seconds = []
     for label in range(len(table.label_names)):
         of_label = table.label == label
         recordings = np.unique(table.recording[of_label])
         seconds.append(sum(np.ptp(table.time[of_label & (table.recording == name)]) for name in recordings))
-    return [float(each) for each in seconds]
+    return [float(span) for span in seconds]
 
 
 def _groups(table: FrameTable, config: SplitConfig, block_seconds: float | None) -> np.ndarray:
-    """Text `[frames]`: what must stay on one side."""
+    """Returns text `[frames]`: the group of each frame, which stays on one side as a whole."""
     if config.strategy == "frame":
         return table.frame_id
     if block_seconds is None:
-        return getattr(table, config.strategy)
+        return table.groups[config.strategy] if config.strategy in table.groups else getattr(table, config.strategy)
     blocks = block_numbers(table.time, block_seconds)
     return np.array([f"{recording}#{block}" for recording, block in zip(table.recording, blocks)])
 
 
 def block_numbers(times: np.ndarray, block_seconds: float) -> np.ndarray:
-    """The block of each frame, counted from its recording's start: int64 `[frames]`."""
+    """Returns the block of each frame, counted from its recording's start: int64 `[frames]`."""
     return np.floor(times / block_seconds + 1e-9).astype(np.int64)
 
 
 def _check_named(table: FrameTable, config: SplitConfig) -> None:
     """Refuses a strategy whose groups the data do not name."""
+    if config.strategy not in (known := [*STRATEGIES, *table.groups]):
+        raise UserError(f"split.strategy={config.strategy!r}: {nearest_name(config.strategy, known)}")
     if config.strategy in ("recording", "block") and not np.all(table.recording):
         raise UserError(
             f"split.strategy='{config.strategy}': the data name no recordings; use split.strategy=frame, "
@@ -147,27 +153,29 @@ def _check_named(table: FrameTable, config: SplitConfig) -> None:
     if config.strategy == "background" and not np.all(table.background):
         raise UserError(
             "split.strategy='background': the data name no backgrounds; lay the clips out as "
-            "ROOT/<dog>/<background>/<recording>.mp4, name them in ROOT/clips.csv, or use split.strategy=block"
+            "ROOT/<class>/<background>/<recording>.mp4, name them in ROOT/clips.csv, or use split.strategy=block"
         )
 
 
 def _check_groups(table: FrameTable, config: SplitConfig, groups: np.ndarray, both_sides: np.ndarray) -> None:
-    """Refuses groups nested in classes: a fold would train without a dog, and not say so."""
+    """Refuses groups nested in classes: a fold would silently train without a class."""
     if not len(both_sides):
         raise UserError("split.train_only and split.validation_only name every label; leave one to be split")
     for label in np.unique(table.label[both_sides]):
         count = len(np.unique(groups[both_sides][table.label[both_sides] == label]))
-        if count >= config.folds or (config.strategy == "background" and count >= 2):
+        # Classes may share backgrounds, and groups that the user names: a fold need not hold one of each class.
+        crossed = config.strategy not in ("frame", "block", "recording")
+        if count >= config.folds or (crossed and count >= 2):
             continue
-        dog, unit = table.label_names[label], config.strategy
-        if count == 1 and unit in ("recording", "background"):
+        name, unit = table.label_names[label], config.strategy
+        if count == 1 and unit not in ("frame", "block"):
             raise UserError(
-                f"split.strategy='{unit}': dog '{dog}' has one {unit}, so no fold can hold it in both training and "
+                f"split.strategy='{unit}': class '{name}' has one {unit}, so no fold can hold it in both training and "
                 f"validation; use split.strategy=block, or film another {unit}"
             )
         way_out = "a smaller split.block_seconds, a larger data.fps or fewer" if unit == "block" else "fewer"
         raise UserError(
-            f"split.folds={config.folds}: dog '{dog}' has {count} {unit}s, too few for that many folds; "
+            f"split.folds={config.folds}: class '{name}' has {count} {unit}s, too few for that many folds; "
             f"use {way_out} folds"
         )
 
@@ -175,8 +183,11 @@ def _check_groups(table: FrameTable, config: SplitConfig, groups: np.ndarray, bo
 def _folds(
     table: FrameTable, config: SplitConfig, groups: np.ndarray, both_sides: np.ndarray, streams: Streams
 ) -> np.ndarray:
-    """The fold of each frame of `both_sides`, stratified by dog."""
-    seed = int(streams.numpy("split").integers(2**31))
+    """Returns the fold of each frame of `both_sides`, stratified by class."""
+    # Imported late: a mistake in the configuration is refused before a second of loading.
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    seed = int(streams.split_generator("folds").integers(2**31))
     labels = table.label[both_sides]
     options = {"n_splits": config.folds, "shuffle": True, "random_state": seed}
     folds = np.empty(len(both_sides), np.int64)
@@ -193,7 +204,7 @@ def _folds(
 
 
 def _within_gap(table: FrameTable, in_validation: np.ndarray, gap_seconds: float) -> np.ndarray:
-    """bool `[frames]`: nearer than `gap_seconds` to a validation frame of the same recording."""
+    """Returns bool `[frames]`: nearer than `gap_seconds` to a validation frame of the same recording."""
     near = np.zeros(len(table), bool)
     for frames, nearest in nearest_seconds(table, np.arange(len(table)), np.flatnonzero(in_validation)):
         near[frames] = nearest < gap_seconds
@@ -217,7 +228,7 @@ def nearest_seconds(
 
 
 def _check_sides(table: FrameTable, config: SplitConfig, split: Split) -> None:
-    """Every dog that should be on a side is there."""
+    """Checks that every class that should be on a side is there."""
     for side, frames, exempt in (
         ("training", split.train, config.validation_only),
         ("validation", split.validation, config.train_only),
@@ -226,6 +237,6 @@ def _check_sides(table: FrameTable, config: SplitConfig, split: Split) -> None:
         for label, name in enumerate(table.label_names):
             if label not in present and name not in exempt:
                 raise UserError(
-                    f"split.strategy='{config.strategy}', fold {config.fold} of {config.folds}: dog '{name}' would "
+                    f"split.strategy='{config.strategy}', fold {config.fold} of {config.folds}: class '{name}' would "
                     f"have no {side} frames; use another split.fold, fewer folds, or a smaller split.gap_seconds"
                 )

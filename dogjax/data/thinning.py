@@ -1,21 +1,21 @@
-"""Learning from less: a share of the training frames, or of the recordings that they come from.
+"""Keeps a share of the training frames, or of the recordings that they come from.
 
-A share of the frames leaves as many videos, seen less often; a share of the recordings leaves fewer videos. Frames a
-second apart are near-duplicates, so only the second tells whether more videos would help.
+A share of the frames leaves as many recordings, seen less often; a share of the recordings leaves fewer. Frames a
+second apart are near-duplicates, so only the second tells whether more recordings would help.
 """
 
 import numpy as np
 
 from dogjax.config import SplitConfig
-from dogjax.data.frames import FrameTable
+from dogjax.data.table import FrameTable
 from dogjax.errors import UserError
 from dogjax.prng import Streams
 
 
 def thin(table: FrameTable, train: np.ndarray, config: SplitConfig, streams: Streams) -> np.ndarray:
-    """The training frames that are kept, int64, ascending; a smaller share is a subset of a larger one.
+    """Returns the training frames that are kept, int64, ascending; a smaller share is a subset of a larger one.
 
-    Of each dog `train_recordings` of its recordings stay, and of their frames `train_fraction`; at least one of each.
+    `train_recordings` of the recordings of each class stay, and `train_fraction` of their frames; at least one of each.
 
     Raises:
       UserError: recordings are to be dropped, and the data name none.
@@ -26,14 +26,18 @@ def thin(table: FrameTable, train: np.ndarray, config: SplitConfig, streams: Str
                 f"split.train_recordings={config.train_recordings}: the data name no recordings; "
                 "use split.train_fraction, which drops frames"
             )
-        train = _share(train, table.label, table.recording, config.train_recordings, streams.numpy("split", 8))
-    return _share(train, table.label, np.arange(len(table)), config.train_fraction, streams.numpy("split", 1))
+        train = _share(
+            train, table.label, table.recording, config.train_recordings, streams.split_generator("train_recordings")
+        )
+    return _share(
+        train, table.label, np.arange(len(table)), config.train_fraction, streams.split_generator("train_fraction")
+    )
 
 
 def _share(
     train: np.ndarray, label: np.ndarray, unit: np.ndarray, share: float, generator: np.random.Generator
 ) -> np.ndarray:
-    """The frames of a share of each dog's units; `unit` names that of every frame of the table."""
+    """Returns the frames of a share of each class's units; `unit` `[frames]` names the unit of each frame."""
     names, number = np.unique(unit, return_inverse=True)
     rank = generator.permutation(len(names))[number[train]]
     kept = []

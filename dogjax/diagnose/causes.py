@@ -8,7 +8,7 @@ from typing import Any
 from dogjax.config import flatten, to_dict
 from dogjax.diagnose.counterfactual import AUGMENTED, BATCH_NORM, LAST_ITERATE, OVERCONFIDENCE
 from dogjax.diagnose.findings import Findings
-from dogjax.diagnose.honest_split import leaky_share
+from dogjax.diagnose.honest_split import BY_BACKGROUND, changed_fields, leaky_share
 from dogjax.diagnose.overrides import as_flags
 from dogjax.diagnose.shares import LEAST_SHARE
 
@@ -205,14 +205,14 @@ def _background_confound(findings: Findings) -> Cause | None:
         f"recordings' frames (chance {probe['chance']:.0%}), and this network, with their middle hidden, in "
         f"{network['accuracy']:.0%} (chance {network['chance']:.0%}): the background tells the dog"
     )
-    can_be_held_out = findings.splits_by_background and not findings.audit["single_dog_backgrounds"]
+    can_be_held_out = findings.splits_by_background and not findings.audit["single_class_backgrounds"]
     return Cause(
         "background_confound",
         "level",
         share,
         [low, high],
         evidence + ("" if can_be_held_out else "; film each dog in every place"),
-        {"split.strategy": "background"} if can_be_held_out else {},
+        changed_fields(findings.config, BY_BACKGROUND) if can_be_held_out else {},
         "the way from chance to certainty",
     )
 

@@ -18,8 +18,7 @@ from dogjax.diagnose.temperature import halves, scale_out_of_fold
 from dogjax.eval.intervals import Groups
 from dogjax.eval.metrics import score_frames
 from dogjax.train.experiment import Experiment
-from dogjax.train.state import Variables
-from dogjax.train.weights import epochs_with_weights, read_weights
+from dogjax.train.state import Variables, epochs_with_weights, read_weights
 
 BATCH_NORM, AUGMENTED, LAST_ITERATE, OVERCONFIDENCE = (
     "batch_norm_statistics",

@@ -22,7 +22,7 @@ from dogjax.eval.intervals import group_frames
 from dogjax.eval.predictions import read_predictions
 from dogjax.files import read_json
 from dogjax.train.experiment import Experiment, build_experiment
-from dogjax.train.weights import epochs_with_weights
+from dogjax.train.state import epochs_with_weights
 from dogjax.train.workdir import Workdir
 
 # The last epochs, one after the other, that are scored again: enough for a curve, at two minutes rather than eight.

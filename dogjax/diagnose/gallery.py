@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dogjax.data.frames import FrameTable
 from dogjax.data.splits import Split
+from dogjax.data.table import FrameTable
 from dogjax.diagnose.cartography import Dynamics
 
 FRAMES_A_ROW = 6

@@ -4,18 +4,20 @@ from typing import Any
 
 from dogjax.config import Config, replace_fields
 from dogjax.data.audit import NEAR_SECONDS, audit_split
-from dogjax.data.frames import FrameTable
 from dogjax.data.splits import Split, split_frames
+from dogjax.data.table import FrameTable
 from dogjax.errors import UserError
 from dogjax.prng import Streams
 
 # A split leaks where so many validation frames lie within `NEAR_SECONDS` of a training frame.
 LEAKY_SHARE = 0.5
 # First what says most of another day.
+WITHOUT_BLOCKS: dict[str, Any] = {"split.block_seconds": None, "split.gap_seconds": None}
+BY_BACKGROUND = {"split.strategy": "background"} | WITHOUT_BLOCKS
 CANDIDATES: tuple[dict[str, Any], ...] = (
-    {"split.strategy": "background"},
-    {"split.strategy": "recording"},
-    {"split.strategy": "block", "split.block_seconds": None, "split.gap_seconds": None},
+    BY_BACKGROUND,
+    {"split.strategy": "recording"} | WITHOUT_BLOCKS,
+    {"split.strategy": "block"} | WITHOUT_BLOCKS,
     {"split.strategy": "block", "split.block_seconds": None, "split.gap_seconds": NEAR_SECONDS + 0.5},
 )
 
@@ -36,8 +38,13 @@ def find_honest_split(table: FrameTable, config: Config, streams: Streams) -> di
         other = replace_fields(config, fields)
         split = split_if_allowed(table, other, streams)
         if split is not None and leaky_share(audit_split(table, split, other.split)) is None:
-            return {name: value for name, value in fields.items() if value != getattr(config.split, name.split(".")[1])}
+            return changed_fields(config, fields)
     return None
+
+
+def changed_fields(config: Config, fields: dict[str, Any]) -> dict[str, Any]:
+    """Returns those of some fields of the split that have another value in `config`."""
+    return {name: value for name, value in fields.items() if value != getattr(config.split, name.split(".")[1])}
 
 
 def split_if_allowed(table: FrameTable, config: Config, streams: Streams) -> Split | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from cleanlab.filter import find_label_issues
 
-from dogjax.data.frames import FrameTable
+from dogjax.data.table import FrameTable
 from dogjax.diagnose.out_of_fold import OutOfFold
 
 # Classifiers that err more often elsewhere cannot tell a wrong label from their own error.

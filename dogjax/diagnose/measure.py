@@ -11,7 +11,7 @@ from dogjax.diagnose.cartography import Dynamics, training_dynamics
 from dogjax.diagnose.counterfactual import Counterfactuals
 from dogjax.diagnose.drops import drops_with_intervals
 from dogjax.diagnose.findings import Findings
-from dogjax.diagnose.honest_split import find_honest_split, leaky_share, split_if_allowed
+from dogjax.diagnose.honest_split import BY_BACKGROUND, find_honest_split, leaky_share, split_if_allowed
 from dogjax.diagnose.label_noise import find_label_errors
 from dogjax.diagnose.out_of_fold import predict_out_of_fold
 from dogjax.diagnose.probes import no_probe, probe_background, probe_without_middle
@@ -22,8 +22,7 @@ from dogjax.eval import curves
 from dogjax.eval.intervals import Groups, too_few_groups
 from dogjax.eval.metrics import predicts_one_class, score_frames
 from dogjax.train.experiment import Experiment
-from dogjax.train.state import Variables
-from dogjax.train.weights import epochs_with_weights, read_weights
+from dogjax.train.state import Variables, epochs_with_weights, read_weights
 from dogjax.train.workdir import Workdir
 
 # Frames that carry the loss: the worst twentieth.
@@ -49,7 +48,7 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
     dynamics = training_dynamics(workdir.path, len(metrics))
     audit = audit_split(experiment.table, experiment.split, config.split)
     honest = find_honest_split(experiment.table, config, experiment.streams) if leaky_share(audit) else None
-    by_background = replace_fields(config, {"split.strategy": "background"})
+    by_background = replace_fields(config, BY_BACKGROUND)
     return Findings(
         config=config,
         symptom=_symptom(
@@ -57,8 +56,8 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
             found.logits[frozenset()][-1].argmax(axis=1),
             experiment.validation.label,
         ),
-        shares=shares_with_intervals(found, groups, draws("split", 4)),
-        drops=drops_with_intervals(found, groups, draws("split", 5)),
+        shares=shares_with_intervals(found, groups, draws("diagnosis_shares")),
+        drops=drops_with_intervals(found, groups, draws("diagnosis_drops")),
         frames=_frames(experiment, found),
         audit=audit,
         honest_split=honest,
@@ -66,7 +65,7 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
         background=no_probe("the network sees no border")
         if config.data.mask == "border"
         else probe_background(experiment.table, experiment.pipeline.images),
-        without_middle=probe_without_middle(experiment, precise, groups, draws("split", 6)),
+        without_middle=probe_without_middle(experiment, precise, groups, draws("diagnosis_middle")),
         label_errors=find_label_errors(experiment.table, predict_out_of_fold(experiment, early)),
         quality=_quality(experiment, found, dynamics, groups),
         dynamics=dynamics,
@@ -97,7 +96,7 @@ def _quality(experiment: Experiment, found: Counterfactuals, dynamics: Dynamics,
         1 - dynamics.correctness,
         {"sharpness": experiment.validation.sharpness, "brightness": np.concatenate(brightness)},
         groups,
-        experiment.streams.numpy("split", 7),
+        experiment.streams.split_generator("diagnosis_quality"),
     )
 
 

@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dogjax.data.frames import FrameTable
+from dogjax.data.table import FrameTable
 from dogjax.models import ops
 from dogjax.models.network import Conv
 from dogjax.train.experiment import Experiment

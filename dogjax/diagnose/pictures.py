@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dogjax.data.frames import Images
+from dogjax.data.table import Images
 from dogjax.diagnose.gallery import Sheet
 from dogjax.files import replacing
 

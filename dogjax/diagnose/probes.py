@@ -1,7 +1,7 @@
 """Does the background tell the dog? A linear probe that sees the border alone, and the network without the middle."""
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.stats import binomtest
@@ -11,8 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from dogjax.config import replace_fields
-from dogjax.data.frames import FrameTable, Images
+from dogjax.data.frames import GraphImages
 from dogjax.data.mask import MaskedImages, middle
+from dogjax.data.table import FrameTable, Images
 from dogjax.eval.intervals import Groups, bootstrap_intervals
 from dogjax.eval.metrics import score_frames
 from dogjax.train.experiment import Experiment
@@ -94,7 +95,7 @@ def probe_without_middle(
       `accuracy`, its `interval` (null where it cannot be estimated), and `chance`, the share of the most frequent dog.
     """
     config = replace_fields(experiment.config, {"augment.validation": False})
-    hidden = MaskedImages(experiment.pipeline.images, "middle")
+    hidden = MaskedImages(cast(GraphImages, experiment.pipeline.images), "middle")
     pipeline = dataclasses.replace(experiment.pipeline, images=hidden, config=config)
     masked = dataclasses.replace(experiment, config=config, pipeline=pipeline)
     (logits,) = masked.validation_logits(0, network)

@@ -13,9 +13,8 @@ import numpy as np
 from dogjax.config import OptimConfig
 from dogjax.models.network import Network
 from dogjax.train.experiment import Experiment
-from dogjax.train.losses import mean_loss
-from dogjax.train.optimizer import make_optimizer, make_schedule
 from dogjax.train.state import Variables
+from dogjax.train.step import make_optimizer, make_schedule, mean_loss
 
 BATCHES = 6
 # Parts and multiples of the run's own step.

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from dogjax.ahead import ahead
 from dogjax.models.network import Network
+from dogjax.prefetch import prefetch
 
 # Batches that the device is sent before the first one's logits are fetched.
 AHEAD = 3
@@ -54,7 +54,7 @@ def collect_logits(
                 logits |= zip(numbers, predict(networks[numbers[0]]["params"], statistics, images))
             yield [logits[number] for number in range(len(networks))], kept
 
-    parts = [_fetch(*each) for each in ahead(predicted(), AHEAD)]
+    parts = [_fetch(*each) for each in prefetch(predicted(), AHEAD)]
     return [np.concatenate(each) for each in zip(*parts)]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dogjax.config import Config
-from dogjax.data.frames import FrameTable
+from dogjax.data.table import FrameTable
 from dogjax.diagnose.cartography import Tally
 from dogjax.diagnose.gallery import choose_sheets_of_study
 from dogjax.diagnose.pictures import remove_other_pictures, write_pictures

@@ -95,7 +95,7 @@ def _sobol(config: Config) -> Iterator[PlannedRun]:
         raise UserError(f"study.replicates={study.replicates}: a Sobol design takes a power of two, such as 8")
     yield from _control(config)
     yield from _replicates(config, POKE, 0, ("poke",))
-    seed = int(Streams(config.seed).numpy("split", 3, 1).integers(2**31))
+    seed = int(Streams(config.seed).split_generator("sobol_design").integers(2**31))
     rows = sobol_design.sample(design_problem(study), study.replicates, calc_second_order=False, seed=seed)
     for number, row in enumerate(rows):
         # One place of the design is one seed, so rows that agree in a column share that stream.

@@ -10,7 +10,7 @@ from dogjax.study.execute import execute
 from dogjax.study.outcome import Outcome, read_outcomes
 from dogjax.study.plan import CONTROL, in_shard, plan_runs
 from dogjax.study.table import LiveTable
-from dogjax.train.replicas import are_vmapped
+from dogjax.train.loop import are_vmapped
 
 
 def run_shard(config: Config, folder: pathlib.Path, deadline: float) -> None:

@@ -73,7 +73,7 @@ def describe_study(config: Config, outcomes: list[Outcome], missing: list[str]) 
     """The content of `study.json`: no clock, no path, nothing that another order of the runs would change."""
     epochs = config.train.epochs
     arms = analysis.by_arm(outcomes)
-    rng = Streams(config.seed).numpy("split", 3)
+    rng = Streams(config.seed).split_generator("study")
     study: dict[str, Any] = {
         "kind": config.study.kind,
         "epochs": epochs,

@@ -1,41 +1,54 @@
-"""Everything a run is made of, built from its configuration: data, split, network, compiled functions."""
+"""An experiment: the data, split, batches, network and compiled functions that a configuration describes."""
 
 import dataclasses
 import functools
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from dogjax import runtime
 from dogjax.config import Config, DataConfig
-from dogjax.data.frames import FrameTable, Images, load_frames, open_images
-from dogjax.data.mask import mask_images
-from dogjax.data.pipeline import Pipeline, make_pipeline
-from dogjax.data.prepare import Prepared, cache_folder, prepare
+from dogjax.data.arrays import ArrayImages, make_array_batches
+from dogjax.data.cache import cache_folder
 from dogjax.data.splits import Split, split_frames
+from dogjax.data.table import FrameTable, Images, Prepared, load_frames
 from dogjax.eval.logits import collect_logits
 from dogjax.models.network import check_sizes
 from dogjax.prng import Streams
-from dogjax.train import precise_bn
-from dogjax.train.compile_cache import keep_compiled_programs
-from dogjax.train.devices import Devices
-from dogjax.train.feed import ValidationFeed
-from dogjax.train.program import Program, make_program
+from dogjax.train.batches import Batches, Devices, ValidationFeed
+from dogjax.train.identity import keep_compiled_programs
 from dogjax.train.state import TrainState, Variables, create_state
+from dogjax.train.step import PRECISE_FRAMES, Program, make_program, pool_statistics
 
-# Batches that every epoch would draw alike stay on the devices if they take no more bytes than this.
+if TYPE_CHECKING:
+    from dogjax.data.frames import GraphImages
+
+# Batches that are the same in every epoch stay on the devices if they take at most this many bytes.
 KEPT_BYTES = 128 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
+class Material:
+    """Prepared frames, loaded: what runs on the same data share.
+
+    `ArrayImages` are batched in NumPy, and TensorFlow is never imported; others are batched by tf.data.
+    """
+
+    prepared: Prepared
+    table: FrameTable
+    images: Images
+
+
+@dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A configured run, ready to train or to evaluate. Pure functions come compiled."""
+    """A configured run, ready to train or to evaluate. Its pure functions are compiled on first use."""
 
     config: Config
     prepared: Prepared
     table: FrameTable
     split: Split
-    pipeline: Pipeline
+    pipeline: Batches
     devices: Devices
     streams: Streams
     program: Program
@@ -51,7 +64,7 @@ class Experiment:
         return self.table.take(self.split.validation)
 
     def initial_state(self) -> TrainState:
-        """The state at step 0, on the devices."""
+        """Creates the state at step 0, on the devices."""
         state = create_state(
             self.program.network,
             self.program.optimizer,
@@ -63,10 +76,9 @@ class Experiment:
         return self.devices.replicate(state)
 
     def validation_logits(self, epoch: int, *networks: Variables) -> list[np.ndarray]:
-        """For each network float32 `[validation frames, classes]`, in the order of `validation`."""
-        batches = self._validation_batches(epoch)
-        kept = ((batch["image"], batch["mask"] > 0) for batch in batches)
-        return collect_logits(self.program.predict, networks, kept)
+        """Computes, for each network, float32 `[validation frames, classes]` in the order of `validation`."""
+        placed = ((batch["image"], batch["mask"] > 0) for batch in self._validation_batches(epoch))
+        return collect_logits(self.program.predict, networks, placed)
 
     @property
     def has_running_statistics(self) -> bool:
@@ -74,14 +86,14 @@ class Experiment:
         return self.config.model.norm == "batch" and self.config.model.norm_statistics == "running"
 
     def evaluated(self, variables: Variables) -> Variables:
-        """What an epoch is evaluated with: the variables, or `precise` ones where the configuration says so."""
-        as_they_are = self.config.model.norm != "batch" or self.has_running_statistics
-        return variables if as_they_are else self.precise(variables)
+        """Returns what an epoch is evaluated with: the variables, or `precise` ones if the configuration says so."""
+        unchanged = self.config.model.norm != "batch" or self.has_running_statistics
+        return variables if unchanged else self.precise(variables)
 
     def precise(self, variables: Variables) -> Variables:
-        """The variables with BatchNorm's statistics measured anew on clean training frames."""
+        """Returns the variables with BatchNorm's statistics measured anew on clean training frames."""
         statistics = (self.program.batch_statistics(variables, batch["image"]) for batch in self._clean_batches())
-        return variables | {"batch_stats": self.devices.replicate(precise_bn.pool_statistics(statistics))}
+        return variables | {"batch_stats": self.devices.replicate(pool_statistics(statistics))}
 
     def _validation_batches(self, epoch: int) -> Iterable[dict[str, Any]]:
         if not self.config.augment.validation and self._fit_on_devices(len(self.split.validation)):
@@ -89,13 +101,13 @@ class Experiment:
         return self._validation_feed.batches(epoch)
 
     def _clean_batches(self) -> Iterable[dict[str, Any]]:
-        if self._fit_on_devices(min(len(self.split.train), precise_bn.FRAMES)):
+        if self._fit_on_devices(min(len(self.split.train), PRECISE_FRAMES)):
             return self._kept_clean
-        return self.devices.prefetch(self.pipeline.clean_training_batches(precise_bn.FRAMES), ("image",))
+        return self.devices.prefetch(self.pipeline.clean_training_batches(PRECISE_FRAMES), ("image",))
 
     @functools.cached_property
     def _validation_feed(self) -> ValidationFeed:
-        return ValidationFeed(self.pipeline, self.devices)
+        return ValidationFeed(self.pipeline, self.devices, self.config.train.epochs)
 
     @functools.cached_property
     def _kept_validation(self) -> list[dict[str, Any]]:
@@ -103,19 +115,10 @@ class Experiment:
 
     @functools.cached_property
     def _kept_clean(self) -> list[dict[str, Any]]:
-        return list(self.devices.prefetch(self.pipeline.clean_training_batches(precise_bn.FRAMES), ("image",)))
+        return list(self.devices.prefetch(self.pipeline.clean_training_batches(PRECISE_FRAMES), ("image",)))
 
     def _fit_on_devices(self, frames: int) -> bool:
         return frames * self.config.data.image_size**2 * 12 <= KEPT_BYTES  # three channels of float32
-
-
-@dataclasses.dataclass(frozen=True)
-class Material:
-    """The prepared frames, loaded: what runs on the same data share."""
-
-    prepared: Prepared
-    table: FrameTable
-    images: Images
 
 
 def load_material(data: DataConfig) -> Material:
@@ -124,14 +127,20 @@ def load_material(data: DataConfig) -> Material:
     Raises:
       UserError: the data do not allow a run.
     """
+    # Imported late: a run on arrays needs neither TensorFlow nor TFDS.
+    from dogjax.data.frames import open_images
+    from dogjax.data.mask import mask_images
+    from dogjax.data.prepare import prepare
+
     prepared = prepare(data)
+    assert prepared.folder is not None  # only arrays have none
     table = load_frames(prepared.folder, data.merge_labels)
     images = mask_images(open_images(table, data.image_size), data.mask)
     return Material(prepared, table, images)
 
 
 def build_experiment(config: Config, material: Material | None = None) -> Experiment:
-    """Splits the data, and makes the run's functions, which are compiled on first use.
+    """Splits the data, and makes the run's functions.
 
     Args:
       config: of the run.
@@ -140,13 +149,14 @@ def build_experiment(config: Config, material: Material | None = None) -> Experi
     Raises:
       UserError: the data, the split or the sizes do not allow the run.
     """
+    runtime.start()
     check_sizes(config.model, config.data.image_size)
     keep_compiled_programs(cache_folder(config.data))
     streams = Streams(config.seed, dataclasses.asdict(config.seeds))
     material = material or load_material(config.data)
     table = material.table
     split = split_frames(table, config.split, streams)
-    pipeline = make_pipeline(table, material.images, split, config, streams)
+    pipeline = _make_batches(material, split, config, streams)
     return Experiment(
         config=config,
         prepared=material.prepared,
@@ -159,3 +169,12 @@ def build_experiment(config: Config, material: Material | None = None) -> Experi
             config.model, config.optim, len(table.label_names), pipeline.steps_per_epoch, config.train.epochs
         ),
     )
+
+
+def _make_batches(material: Material, split: Split, config: Config, streams: Streams) -> Batches:
+    if isinstance(material.images, ArrayImages):
+        return make_array_batches(material.table, material.images, split, config, streams)
+    from dogjax.data.pipeline import make_pipeline
+
+    images = cast("GraphImages", material.images)  # the only other kind
+    return make_pipeline(material.table, images, split, config, streams)

@@ -1,5 +1,12 @@
-"""What a run's bits depend on. Two runs of one identity end with the same bits."""
+"""The identity of a run: all that its bits depend on. Two runs of one identity end with the same bits.
 
+It covers the configuration, the data, the split, and the environment of every step: dogjax's own code, the versions of
+packages, the devices and their driver, and the flags that XLA was really given.
+"""
+
+import ast
+import functools
+import hashlib
 import importlib.metadata
 import os
 import pathlib
@@ -8,39 +15,62 @@ from typing import Any
 
 import jax
 
+from dogjax import runtime
 from dogjax.config import OPERATIONAL_FIELDS, Config, flatten, to_dict
 from dogjax.files import sha256_of_json
 
+# Packages that compute or load something of a run, by the names under which they are distributed.
 PACKAGES = (
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "orbax-checkpoint",
-    "numpy",
-    "scikit-learn",
-    "scipy",
-    "tensorflow-cpu",
-    "tensorflow-datasets",
-    "av",
+    ("jax",),
+    ("jaxlib",),
+    ("flax",),
+    ("optax",),
+    ("orbax-checkpoint",),
+    ("numpy",),
+    ("scikit-learn",),
+    ("scipy",),
+    ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly", "tf-nightly-cpu"),
+    ("tensorflow-datasets",),
+    ("av",),
 )
+# Those of an accelerator, listed where they are installed.
+ACCELERATOR_PACKAGES = (
+    *("jax-cuda12-plugin", "jax-cuda13-plugin", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13"),
+    *("nvidia-cublas-cu12", "nvidia-cublas", "jax-rocm7-plugin", "libtpu"),
+)
+# Variables that change what JAX, XLA or TensorFlow compute.
+VARIABLES = ("LIBTPU_INIT_ARGS", "NPROC", "NVIDIA_TF32_OVERRIDE", "TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS")
+# Folders of dogjax that a run does not pass through: what they hold cannot change a bit of it.
+NOT_OF_A_RUN = ("diagnose", "record", "report", "study")
+
+CPU_INFO = pathlib.Path("/proc/cpuinfo")
+NVIDIA_DRIVER = pathlib.Path("/proc/driver/nvidia/version")
 
 
-def environment(replica_width: int) -> dict[str, Any]:
-    """Versions, backend, devices, CPU, flags and width: what law 4 counts besides the configuration.
+def environment(replica_width: int, batches: str) -> dict[str, Any]:
+    """Describes what the bits depend on besides the configuration and the data.
 
     Args:
       replica_width: runs whose steps are one function; 1 for a run alone, and on a CPU.
+      batches: the kind of the source of batches, such as `tf.data`.
     """
+    device = jax.local_devices()[0]
     return {
+        "code": code_sha256(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {names[0]: _version(names) for names in PACKAGES}
+        | {name: version for name in ACCELERATOR_PACKAGES if (version := _version((name,)))},
+        "batches": batches,
         "backend": jax.default_backend(),
-        "devices": [device.device_kind for device in jax.local_devices()],
-        "cpu": _cpu_model(),
+        "platform_version": device.client.platform_version,
+        "driver": NVIDIA_DRIVER.read_text().splitlines()[0] if NVIDIA_DRIVER.exists() else None,
+        "devices": [device.device_kind for device in jax.devices()],
+        "processes": jax.process_count(),
+        "cpu": _cpu_line("model name") or platform.processor(),
         # On a CPU one core more or less changes the order of sums.
         "cpu_threads": len(os.sched_getaffinity(0)),
-        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "xla_flags": runtime.xla_flags(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "matmul_precision": str(jax.config.jax_default_matmul_precision),
         "threefry_partitionable": jax.config.jax_threefry_partitionable,
         "x64": jax.config.jax_enable_x64,
@@ -48,10 +78,33 @@ def environment(replica_width: int) -> dict[str, Any]:
     }
 
 
+@functools.cache
+def code_sha256(package: pathlib.Path = pathlib.Path(__file__).parent.parent) -> str:
+    """Hashes the code of dogjax that a run passes through.
+
+    The hash is over syntax trees without their docstrings: another comment or another line break is the same code.
+
+    Args:
+      package: the folder `dogjax`.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package)
+        if name.parts[0] in NOT_OF_A_RUN:
+            continue
+        tree = ast.parse(path.read_bytes())
+        for node in ast.walk(tree):
+            documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            if documented and ast.get_docstring(node, clean=False) is not None:
+                del node.body[0]
+        digest.update(f"{name.as_posix()}\n{ast.dump(tree)}\n".encode())
+    return digest.hexdigest()
+
+
 def make_identity(
     config: Config, fingerprint: str, split_sha256: str, segments: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """The identity of a run and its hash.
+    """Makes the identity of a run, with its hash.
 
     Args:
       config: of the run; fields that cannot change a bit of it are left out.
@@ -66,30 +119,47 @@ def make_identity(
 
 
 def extend_segments(
-    segments: list[dict[str, Any]], step: int, replica_width: int
+    segments: list[dict[str, Any]], step: int, now: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Adds the present environment, with `replica_width`, from `step` on, if it differs from the last one.
+    """Adds the environment `now` from `step` on, if it differs from the last one.
 
     Returns:
       The segments, and the names of what changed.
     """
-    now = environment(replica_width)
     if not segments:
         return [{"from_step": step, "environment": now}], []
-    before = dict(flatten(segments[-1]["environment"]))
-    changed = [name for name, value in flatten(now) if before.get(name) != value]
+    before, after = (dict(flatten(values)) for values in (segments[-1]["environment"], now))
+    changed = [name for name in {**after, **before} if before.get(name) != after.get(name)]
     return ([*segments, {"from_step": step, "environment": now}] if changed else segments), changed
 
 
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def keep_compiled_programs(cache: pathlib.Path) -> None:
+    """Keeps what JAX compiles from here on in `cache`, unless the user has named a folder of JAX's own.
+
+    A second start then compiles nothing. A program compiled for one processor's instructions may not run on another, so
+    each kind has a folder.
+    """
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return
+    features = _cpu_line("flags") or _cpu_line("Features") or platform.processor()
+    processor = hashlib.sha256(f"{platform.machine()} {features}".encode()).hexdigest()[:16]
+    jax.config.update("jax_compilation_cache_dir", str(cache / "compiled" / processor))
+    # Small programs too: there are dozens of them, and reading one is faster than compiling it.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def _cpu_model() -> str:
-    info = pathlib.Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+def _version(names: tuple[str, ...]) -> str | None:
+    """Returns the version of the first distribution that is installed."""
+    for name in names:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _cpu_line(field: str) -> str:
+    """Returns a field of the first processor in `/proc/cpuinfo`; empty where there is no such field or file."""
+    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")

@@ -1,21 +1,40 @@
-"""The training loop, of one run or of several side by side."""
+"""The training loop. One training step, in the order of its calls:
+
+train                       launch.py calls it                                          here
+  build_experiment          data, split, batches, network, compiled functions           experiment.py
+  open_run, Run.begin       the newest checkpoint or step 0; the run's files            run.py
+  Loop.advance              to the end of an epoch                                      here
+    TrainingFeed.batches    batch t, a pure function of the seeds and t                 batches.py
+    Replicas.steps          one run's steps, or several runs' side by side              here
+      Program.train_steps   compiled: train_step(state, images, labels, dropout key)    step.py
+        mean_loss           the loss                                                    step.py
+        optimizer.update    the new parameters                                          step.py
+    Run.take                the next state; the host does not wait for the device       run.py
+  Run.finish_epoch          validation, metrics.jsonl, weights, checkpoint              run.py
+"""
 
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import jax
 from tqdm import tqdm
 
+from dogjax import runtime
 from dogjax.config import Config
 from dogjax.errors import Diverged, Stopped
 from dogjax.interrupt import Interrupt
-from dogjax.train.dispatch import end_of_dispatch, steps_at_once
+from dogjax.train.batches import TrainingFeed
 from dogjax.train.experiment import build_experiment
-from dogjax.train.feed import Feed
-from dogjax.train.replicas import Replicas
 from dogjax.train.run import Run, open_run
+from dogjax.train.state import TrainState
 from dogjax.train.workdir import Workdir
+
+# Steps to a dispatch on an accelerator, where a step may be over before the host has sent the next one. A CPU has no
+# such lag, and runs the body of a loop more slowly.
+STEPS_ON_AN_ACCELERATOR = 16
 
 # Called with a run after each of its epochs.
 Watch = Callable[[Run], None]
@@ -41,7 +60,7 @@ def train(config: Config, workdir: Workdir) -> None:
 
 
 def deadline_of(config: Config) -> float:
-    """When `train.max_minutes` from now are over, on the monotonic clock."""
+    """Returns when `train.max_minutes` from now are over, on the monotonic clock."""
     return time.monotonic() + config.train.max_minutes * 60 if config.train.max_minutes else float("inf")
 
 
@@ -50,7 +69,7 @@ class Loop:
 
     Args:
       runs: that share their compiled functions and their number of steps to an epoch.
-      interrupt: looked at before every dispatch.
+      interrupt: checked before every dispatch.
       deadline: on the monotonic clock, in seconds.
       watch: called after every epoch of every run.
     """
@@ -62,13 +81,13 @@ class Loop:
         experiments = [run.experiment for run in runs]
         program, steps = experiments[0].program, max(run.steps for run in runs)
         self._replicas = Replicas(program.train_steps, program.train_replicas, len(runs))
-        draws = [each.pipeline.draws for each in experiments]
-        feeds = {draw: Feed(each.pipeline, each.devices, steps) for draw, each in zip(draws, experiments)}
+        draws = [experiment.pipeline.draws for experiment in experiments]
+        feeds = {draw: TrainingFeed(each.pipeline, each.devices, steps) for draw, each in zip(draws, experiments)}
         self._feeds = {id(run): feeds[draw] for run, draw in zip(runs, draws)}
-        self._keys = {id(run): each.streams.key("dropout") for run, each in zip(runs, experiments)}
+        self._keys = {id(run): experiment.streams.key("dropout") for run, experiment in zip(runs, experiments)}
 
     def complete(self) -> list[Diverged]:
-        """Trains every run to its last epoch; what became of those that cannot go on.
+        """Trains every run to its last epoch, and returns the errors of those that diverged.
 
         Raises:
           Stopped: after a signal, or the deadline; every run is saved.
@@ -89,8 +108,7 @@ class Loop:
         behind = min(run.step for run in self._active)
         together = [run for run in self._active if run.step == behind]
         if behind == together[0].steps:
-            self._for_each(together, Run.finish)
-            self._active = [run for run in self._active if run not in together]
+            self._finish(together)
             return
         ahead = [run.step for run in self._active if run not in together]
         stop = min([(behind // self._steps_per_epoch + 1) * self._steps_per_epoch, *ahead])
@@ -99,9 +117,7 @@ class Loop:
             self._for_each(together, self._finish_epoch)
 
     def _train(self, runs: list[Run], stop: int) -> None:
-        for run in runs:
-            for note in run.note_environment(self._replicas.width(len(runs))):
-                tqdm.write(note)
+        self._note_environment(runs)
         seen, started = {id(run): run.frames_seen() for run in runs}, time.monotonic()
         while runs[0].step < stop:
             if self._interrupt.signal or time.monotonic() > self._deadline:
@@ -114,19 +130,30 @@ class Loop:
 
     def _take_steps(self, runs: list[Run], count: int) -> None:
         batches = [self._feeds[id(run)].batches(run.step, count) for run in runs]
-        images, labels = ([[batch[name] for batch in each] for each in batches] for name in ("image", "label"))
+        images, labels = ([[batch[name] for batch in of_run] for of_run in batches] for name in ("image", "label"))
         states, keys = [run.state for run in runs], [self._keys[id(run)] for run in runs]
         states, losses = self._replicas.steps(states, images, labels, keys)
-        for run, state, each in zip(runs, states, losses):
-            run.take(state, each)
+        for run, state, of_run in zip(runs, states, losses):
+            run.take(state, of_run)
 
     def _finish_epoch(self, run: Run) -> None:
         run.finish_epoch()
         self._watch(run)
 
+    def _finish(self, runs: list[Run]) -> None:
+        left = [run for run in runs if not run.is_finished]
+        self._note_environment(left)
+        self._for_each(left, Run.finish)
+        self._active = [run for run in self._active if run not in runs]
+
+    def _note_environment(self, runs: list[Run]) -> None:
+        for run in runs:
+            for note in run.note_environment(self._replicas.width(len(runs))):
+                tqdm.write(note)
+
     def _for_each(self, runs: Sequence[Run], do: Callable[[Run], None]) -> None:
-        """Does it for every run that is still active; one that diverges is not any more."""
-        for run in [each for each in runs if each in self._active]:
+        """Calls `do` with every run that is still active; one that diverges becomes inactive."""
+        for run in [run for run in runs if run in self._active]:
             try:
                 do(run)
             except Diverged as error:
@@ -143,9 +170,88 @@ class Loop:
         raise Stopped(f"{why}: saved at {where}; the same command goes on from there", self._interrupt.exit_status)
 
 
+def steps_at_once() -> int:
+    """Returns the largest number of steps to a dispatch."""
+    return STEPS_ON_AN_ACCELERATOR if runtime.on_accelerator() else 1
+
+
+def end_of_dispatch(step: int, steps_per_epoch: int, at_once: int) -> int:
+    """Returns the step before which the dispatch that begins at `step` ends.
+
+    Dispatches begin at the same steps in every run, and a run stops between two of them: however often it was stopped,
+    the same programs were run. An epoch's last batch may be smaller, so it goes alone.
+    """
+    place = step % steps_per_epoch
+    last = steps_per_epoch - 1
+    return step + 1 if place == last else step + min(at_once - place % at_once, last - place)
+
+
+def are_vmapped() -> bool:
+    """Whether replicas take their steps as one function, which makes their bits depend on their number."""
+    return runtime.on_accelerator()
+
+
+class Replicas:
+    """Steps of several runs that share their compiled functions, side by side.
+
+    On an accelerator the replicas are one `vmap`ped step: their products are batched, and small ones fill the
+    device. On a CPU a step's products fill all cores already, so each replica takes its own step in its own thread:
+    while one replica is in an operation too small to share, another uses the idle core. That changes no operation, so
+    on a CPU a replica's bits are those of the run trained alone.
+
+    Args:
+      train_steps: the compiled steps of one run.
+      train_replicas: the compiled steps of a list of them.
+      most: the largest number of replicas.
+      vmapped: whether to take the steps as one; by default, on accelerators only.
+    """
+
+    def __init__(self, train_steps: Any, train_replicas: Any, most: int, *, vmapped: bool | None = None) -> None:
+        self._vmapped = are_vmapped() if vmapped is None else vmapped
+        self._train_steps, self._train_replicas = train_steps, train_replicas
+        self._threads = ThreadPoolExecutor(most, "replica")  # a thread starts when it has work
+
+    def width(self, count: int) -> int:
+        """Returns how many runs' steps are one function where `count` of them train side by side."""
+        return count if self._vmapped else 1
+
+    def steps(
+        self,
+        states: Sequence[TrainState],
+        images: Sequence[Sequence[jax.Array]],
+        labels: Sequence[Sequence[jax.Array]],
+        keys: Sequence[jax.Array],
+    ) -> tuple[list[TrainState], list[jax.Array]]:
+        """Takes the same number of steps of every replica; donates the states that it is given.
+
+        Args:
+          states: one a replica.
+          images: for each replica a batch a step, `[batch, side, side, 3]`; replicas may name the same arrays.
+          labels: likewise, `[batch]`.
+          keys: each replica's dropout key.
+
+        Returns:
+          The next states, and each replica's losses `[steps]`.
+        """
+        if len(states) == 1:
+            state, losses = self._train_steps(states[0], images[0], labels[0], keys[0])
+            return [state], [losses]
+        if self._vmapped:
+            return self._train_replicas(list(states), list(images), list(labels), list(keys))
+        results = list(self._threads.map(self._take_one, states, images, labels, keys))
+        return [state for state, _ in results], [losses for _, losses in results]
+
+    def _take_one(self, *arguments: Any) -> Any:
+        return jax.block_until_ready(self._train_steps(*arguments))
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._threads.shutdown()
+
+
 @contextlib.contextmanager
 def _progress_bar(run: Run) -> Iterator[Watch]:
-    """A bar on a terminal, else a line an epoch."""
+    """Yields a function that moves a bar on a terminal, and elsewhere prints a line an epoch."""
     epochs, done = run.experiment.config.train.epochs, len(run.metrics)
     with tqdm(total=epochs, initial=done, desc="training", unit=" epochs", disable=None) as bar:
 

@@ -1,4 +1,4 @@
-"""One run: begin or resume, look after every epoch, save, and say what came out."""
+"""One run: begin or resume, do what every epoch needs, save, evaluate, and write the result."""
 
 import contextlib
 import resource
@@ -8,36 +8,41 @@ from typing import Any
 
 import jax
 import numpy as np
+from tqdm import tqdm
 
-from dogjax.config import to_dict
+from dogjax.config import Config, to_dict
 from dogjax.data.audit import describe_split
-from dogjax.errors import Diverged
-from dogjax.eval.evaluate import summarise
+from dogjax.errors import Diverged, UserError
+from dogjax.eval.curves import von_neumann_volatility
+from dogjax.eval.evaluate import evaluate, summarise
 from dogjax.eval.predictions import write_predictions
-from dogjax.train.checkpoints import Checkpoints
-from dogjax.train.evaluation import evaluate_logits
-from dogjax.train.experiment import Experiment
-from dogjax.train.identity import extend_segments, make_identity
-from dogjax.train.result import best_epoch, describe_result
-from dogjax.train.resume import restore_state
-from dogjax.train.state import TrainState, Variables, state_sha256, zero_sums
-from dogjax.train.tensorboard import TensorBoard
-from dogjax.train.weights import write_weights
-from dogjax.train.workdir import Workdir
+from dogjax.train.checkpoints import Checkpoints, resume
+from dogjax.train.experiment import Experiment, build_experiment
+from dogjax.train.identity import environment, extend_segments, make_identity
+from dogjax.train.state import TrainState, Variables, state_sha256, write_weights, zero_sums
+from dogjax.train.workdir import TensorBoard, Workdir
 
 
 @contextlib.contextmanager
 def open_run(experiment: Experiment, workdir: Workdir) -> Iterator["Run"]:
-    """The run of `experiment` in a locked `workdir`, at its newest checkpoint or at its start."""
+    """Opens the run of `experiment` in a locked `workdir`, at its newest checkpoint or at its start."""
     checkpoints = Checkpoints(workdir.path / "checkpoints", experiment.config.train.keep)
+    run = None
     try:
-        yield Run(experiment, workdir, checkpoints)
+        run = Run(experiment, workdir, checkpoints)
+        yield run
     finally:
         checkpoints.close()
+        if run is not None:
+            run.close()
 
 
 class Run:
-    """The effects of a run around its pure step. Opening one reads, and may refuse; it writes nothing."""
+    """Everything that a run does besides its pure step. The constructor only reads.
+
+    Raises:
+      UserError: the folder holds a run on other data, or no sound checkpoint is left.
+    """
 
     def __init__(self, experiment: Experiment, workdir: Workdir, checkpoints: Checkpoints) -> None:
         self.experiment = experiment
@@ -47,12 +52,15 @@ class Run:
         metrics = workdir.read_metrics()
         # An epoch whose metrics are missing must be trained again.
         last_step = (len(metrics) + 1) * self.steps_per_epoch - 1
-        restored, self.segments = restore_state(experiment, checkpoints, last_step)
+        restored, self.segments, self._notes = resume(experiment, checkpoints, last_step)
         self.resumes = restored is not None
         self.state = experiment.initial_state() if restored is None else restored
         self.step = int(self.state.step)
         self.metrics = metrics[: self.step // self.steps_per_epoch]
+        # Nothing is left to do, nor to write: another environment would evaluate other bits.
+        self.is_finished = self.step == self.steps and workdir.has_finished(self.step)
         self._losses: list[tuple[int, jax.Array]] = []
+        self._tensorboard: TensorBoard | None = None
 
     def begin(self) -> list[str]:
         """Writes what the run is made of, and brings its files to the state that it goes on from.
@@ -67,16 +75,25 @@ class Run:
         workdir.write("split.json", split)
         workdir.write_metrics(self.metrics)
         self._identify()
-        self.tensorboard = TensorBoard(workdir.path / "tensorboard", self.metrics)
-        notes = [f"split audit: {warning}" for warning in split["audit"]["warnings"]]
+        self._tensorboard = TensorBoard(workdir.path / "tensorboard", self.metrics)
+        notes = self._notes + [f"split audit: {warning}" for warning in split["audit"]["warnings"]]
+        digest = state_sha256(self.state)
+        if not self.is_finished:
+            self._write_result("running", self.step, digest)
         if self.resumes:
             notes.append(f"resuming at step {self.step}, after {len(self.metrics)} epochs")
+            self.checkpoints.drop_best_after(self.step)
             if self.step == (best_epoch(self.metrics) or 0) * self.steps_per_epoch:
-                self._save(state_sha256(self.state), best=True)  # the kill may have come between its two copies
+                self._save(digest, best=True)  # the kill may have come between its two copies
         return notes
 
+    def close(self) -> None:
+        """Closes the event files of TensorBoard."""
+        if self._tensorboard:
+            self._tensorboard.close()
+
     def note_environment(self, replica_width: int) -> list[str]:
-        """Adds the environment of the next steps to the identity, if it is not that of the last ones.
+        """Adds the environment of the next steps to the identity, if it differs from the last one.
 
         Args:
           replica_width: runs whose steps are one function with this one's.
@@ -84,7 +101,8 @@ class Run:
         Returns:
           Sentences that the user should read.
         """
-        segments, changed = extend_segments(self.segments, self.step, replica_width)
+        now = environment(replica_width, self.experiment.pipeline.kind)
+        segments, changed = extend_segments(self.segments, self.step, now)
         if segments != self.segments:
             self.segments = segments
             self._identify()
@@ -92,7 +110,7 @@ class Run:
             return []
         return [
             f"{self.workdir.path}: the environment changed at step {self.step} ({', '.join(changed)}): the run goes "
-            "on, but its bits are those of no run in one environment"
+            "on, but no run in one environment has its bits"
         ]
 
     def _identify(self) -> None:
@@ -107,15 +125,15 @@ class Run:
         return self.experiment.config.train.epochs * self.steps_per_epoch
 
     def take(self, state: TrainState, losses: jax.Array) -> None:
-        """Takes over the result of some steps. The device never waits: `check_losses` looks at the losses later."""
+        """Takes over the result of some steps. The device never waits: `check_losses` reads the losses later."""
         self._losses.append((self.step, losses))
         self.state, self.step = state, self.step + len(losses)
 
     def check_losses(self) -> None:
-        """Waits for the losses of all steps taken, and looks at them.
+        """Waits for the losses of all steps taken, and checks them.
 
-        Not as they arrive: a run that ends as soon as a bad one is seen ends at a step that is up to chance, and runs
-        side by side with it train on in another number from there.
+        They are not checked as they arrive: the step at which a run then ends would depend on timing, and from there
+        another number of runs would train side by side.
 
         Raises:
           Diverged: one is not finite.
@@ -132,7 +150,7 @@ class Run:
         epoch = step // self.steps_per_epoch + 1
         report = {"what": what, "step": step, "epoch": epoch, "frames": ids, "last_good_checkpoint": good}
         self.workdir.write("nonfinite.json", report)
-        # Without the state: how far it went beyond that step depends on when the run was looked at.
+        # Without the state: how far it went beyond that step depends on when the losses were checked.
         self._write_result("diverged", step, None)
         raise Diverged(
             f"{what} at step {step} (epoch {epoch}), on the batch {', '.join(ids[:3])}, ... "
@@ -165,7 +183,8 @@ class Run:
             write_weights(self.workdir.path, epoch + 1, network)
         write_predictions(self.workdir.path, epoch + 1, frames.frame_id, frames.label, logits)
         self.workdir.write_metrics(self.metrics)
-        self.tensorboard.write(line)
+        assert self._tensorboard is not None  # begin() comes first
+        self._tensorboard.write(line)
         digest = state_sha256(self.state)
         self._write_result("running", self.step, digest)
         best = best_epoch(self.metrics) == epoch + 1
@@ -173,7 +192,7 @@ class Run:
             self._save(digest, best=best)
 
     def _validation_logits(self, epoch: int, network: Variables) -> tuple[np.ndarray, np.ndarray]:
-        """Logits of the network, and those with BatchNorm's statistics measured anew, on frames drawn once."""
+        """Returns the logits of the network, and its logits with BatchNorm's statistics measured anew."""
         if not self.experiment.has_running_statistics:
             (logits,) = self.experiment.validation_logits(epoch, network)
             return logits, logits
@@ -181,7 +200,7 @@ class Run:
         return logits, of_precise
 
     def _validation(self, logits: np.ndarray, of_precise: np.ndarray) -> dict[str, Any]:
-        """The epoch's `validation` object."""
+        """Returns the epoch's `validation` object."""
         summary = self._summary(logits)
         return {
             "loss": summary["loss"],
@@ -227,11 +246,11 @@ class Run:
         self.workdir.write("result.json", result)
 
     def frames_seen(self) -> float:
-        """Frames trained on in this epoch."""
+        """Returns the number of frames trained on in this epoch."""
         return float(jax.device_get(self.state.sums["frames"]))
 
     def note_progress(self, seconds: float, frames: float) -> None:
-        """Adds to `progress.jsonl` how long it took to train on some frames of this epoch."""
+        """Adds the time that some frames of this epoch took to `progress.jsonl`."""
         self.workdir.append_progress(
             {
                 "time": time.time(),
@@ -242,3 +261,84 @@ class Run:
                 "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             }
         )
+
+
+def best_epoch(metrics: list[dict[str, Any]]) -> int | None:
+    """Returns the number, from 1, of the epoch with the lowest validation loss; None before the first."""
+    losses = [line["validation"]["loss"] for line in metrics]
+    return int(np.argmin(losses)) + 1 if losses else None
+
+
+def describe_result(
+    status: str, step: int, metrics: list[dict[str, Any]], identity: str, digest: str | None
+) -> dict[str, Any]:
+    """Describes a run in the form of `result.json`.
+
+    Args:
+      status: `running`, `stopped`, `finished` or `diverged`.
+      step: batches seen; of a run that diverged, those before the first bad one.
+      metrics: the lines of `metrics.jsonl`.
+      identity: SHA-256 of the run's identity.
+      digest: SHA-256 of the state; None for a run that diverged.
+    """
+    best = best_epoch(metrics)
+    return {
+        "status": status,
+        "epoch": len(metrics),
+        "step": step,
+        "identity": identity,
+        "state_sha256": digest,
+        "validation": {
+            "final": metrics[-1]["validation"] if metrics else None,
+            "best": {"epoch": best, **metrics[best - 1]["validation"]} if best else None,
+        },
+        "volatility": von_neumann_volatility(np.array([line["validation"]["loss"] for line in metrics])),
+    }
+
+
+def evaluate_logits(experiment: Experiment, logits: np.ndarray) -> dict[str, Any]:
+    """Computes the statistics in `evaluation.json` from logits float32 `[validation frames, classes]`."""
+    frames = experiment.validation
+    return evaluate(
+        logits,
+        frames.label,
+        recordings=frames.recording,
+        backgrounds=frames.background,
+        times=frames.time,
+        label_names=frames.label_names,
+        rng=experiment.streams.split_generator("evaluation"),
+        block_seconds=experiment.split.block_seconds,
+    )
+
+
+def evaluate_workdir(workdir: Workdir, config: Config | None) -> None:
+    """Evaluates the newest checkpoint of the run in `workdir`, and writes `evaluation.json`.
+
+    Args:
+      workdir: of the run.
+      config: the run's configuration, where its data lie elsewhere by now; None: as it was trained.
+
+    Raises:
+      UserError: the folder holds no run, another one, or no checkpoint; its data have changed; or another process uses
+        it.
+    """
+    saved = workdir.saved_config()
+    if config is not None:
+        workdir.check_config(config)
+    with workdir.locked():
+        experiment = build_experiment(config or saved)
+        steps_per_epoch = experiment.pipeline.steps_per_epoch
+        checkpoints = Checkpoints(workdir.path / "checkpoints", saved.train.keep)
+        try:
+            state, _, notes = resume(experiment, checkpoints, saved.train.epochs * steps_per_epoch)
+        finally:
+            checkpoints.close()
+        for note in notes:
+            tqdm.write(note)
+        if state is None:
+            raise UserError(f"--workdir={workdir.path}: holds no checkpoint yet; train first")
+        step = int(state.step)
+        network = experiment.evaluated(state.evaluated)
+        (logits,) = experiment.validation_logits(max(step // steps_per_epoch - 1, 0), network)
+        evaluation = {"epoch": step // steps_per_epoch, "step": step, **evaluate_logits(experiment, logits)}
+        workdir.write("evaluation.json", evaluation)

@@ -1,27 +1,123 @@
-"""The pure train step, of one run and of several side by side."""
+"""One training step: the loss, the optimizer, the pure step, and the programs compiled from them.
 
-from collections.abc import Callable, Sequence
+`make_program` compiles everything that a run computes on its devices:
+
+    train_steps       some steps in turn              state, batches, key -> state, losses
+    train_replicas    the same for several runs       lists of these, as one function
+    predict           logits of a batch               params, statistics, images -> logits
+    batch_statistics  BatchNorm's of one batch        variables, images -> batch_stats
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from dogjax.config import OptimConfig
+from dogjax.config import ModelConfig, OptimConfig
+from dogjax.eval.logits import Predict, make_predict
 from dogjax.models.network import Network
+from dogjax.prefetch import prefetch
 from dogjax.prng import PRNG
-from dogjax.train.losses import mean_loss
 from dogjax.train.state import TrainState, Variables
 
 Step = Callable[[TrainState, jax.Array, jax.Array, jax.Array], tuple[TrainState, jax.Array]]
 # The same with a sequence of batches, and a loss for each.
 Steps = Callable[[TrainState, Sequence[jax.Array], Sequence[jax.Array], jax.Array], tuple[TrainState, jax.Array]]
 
+# The value that Lin et al. (ICCV 2017, section 5.1) found best.
+FOCAL_GAMMA = 2.0
+# Frames to measure BatchNorm's statistics on: 1,000 to 10,000 are enough (Wu & Johnson 2021, section 3.2).
+PRECISE_FRAMES = 4096
+# Batches sent to the device before the host fetches the first one's statistics.
+BATCHES_AHEAD = 3
+# Programs kept: a compiled step holds some megabytes, and the arms of a study seldom need more than this many.
+PROGRAMS_KEPT = 8
+
+
+def mean_loss(logits: jax.Array, labels: jax.Array, config: OptimConfig) -> jax.Array:
+    """Computes the configured training loss, averaged over a batch.
+
+    Args:
+      logits: float32 `[batch, classes]`.
+      labels: int32 `[batch]`.
+      config: `loss` and `label_smoothing`.
+
+    Returns:
+      float32 scalar. Focal loss is (1 - p_t)^gamma times the cross-entropy (Lin et al., ICCV 2017,
+      eq. 4); smoothing mixes the uniform distribution into the target (Szegedy et al., CVPR 2016).
+    """
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), config.label_smoothing)
+    log_probabilities = jax.nn.log_softmax(logits)
+    per_class = -targets * log_probabilities
+    if config.loss == "focal":
+        per_class *= (1 - jnp.exp(log_probabilities)) ** FOCAL_GAMMA
+    return per_class.sum(-1).mean()
+
+
+def make_optimizer(config: OptimConfig, steps_per_epoch: int, epochs: int) -> optax.GradientTransformation:
+    """Chains clipping, the named rule, decoupled weight decay and the learning rate.
+
+    Weight decay is decoupled (Loshchilov & Hutter, ICLR 2019) and acts on kernels only: a decayed norm
+    scale or bias changes what the norm does. Gradients are averaged over `accumulate` batches first.
+    """
+    parts = [
+        optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity(),
+        _rule(config),
+        optax.add_decayed_weights(config.weight_decay, mask=_is_kernel) if config.weight_decay else optax.identity(),
+        optax.scale_by_learning_rate(make_schedule(config, steps_per_epoch, epochs)),
+    ]
+    optimizer = optax.chain(*parts)
+    if config.accumulate > 1:
+        return optax.MultiSteps(optimizer, config.accumulate).gradient_transformation()
+    return optimizer
+
+
+def make_schedule(config: OptimConfig, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    """Returns the learning rate at each update: linear warm-up, then constant, or cosine or linear to 0."""
+    warmup = round(config.warmup_epochs * steps_per_epoch / config.accumulate)
+    rest = max(1, epochs * steps_per_epoch // config.accumulate - warmup)
+    after = {
+        "constant": optax.constant_schedule(config.learning_rate),
+        "cosine": optax.cosine_decay_schedule(config.learning_rate, rest),
+        "linear": optax.linear_schedule(config.learning_rate, 0.0, rest),
+    }[config.schedule]
+    if not warmup:
+        return after
+    return optax.join_schedules([optax.linear_schedule(0.0, config.learning_rate, warmup), after], [warmup])
+
+
+def _rule(config: OptimConfig) -> optax.GradientTransformation:
+    match config.name:
+        case "sgd":
+            return optax.trace(config.momentum) if config.momentum else optax.identity()
+        case "adam" | "adamw":
+            return optax.scale_by_adam()
+        case "nadamw":
+            return optax.scale_by_adam(nesterov=True)
+        case "rmsprop":
+            momentum = optax.trace(config.momentum) if config.momentum else optax.identity()
+            return optax.chain(optax.scale_by_rms(), momentum)
+        case "lion":
+            return optax.scale_by_lion()
+        case "adagrad":
+            return optax.scale_by_rss()
+    raise ValueError(f"unknown optimizer {config.name!r}")
+
+
+def _is_kernel(params: optax.Params) -> optax.Params:
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
 
 def make_train_step(network: Network, optimizer: optax.GradientTransformation, config: OptimConfig) -> Step:
-    """The step as a pure function of (state, images, labels, dropout key); not yet compiled.
+    """Returns the step as a pure function of (state, images, labels, dropout key), not yet compiled.
 
-    It returns the next state and the batch's mean loss. The dropout key is the stream's; the step
-    number is folded in here, so that a draw depends on nothing but the seed and the step.
+    The function returns the next state and the batch's mean loss. The dropout key is the stream's; the step
+    folds its number in, so a draw depends on nothing but the seed and the step.
     """
 
     def train_step(state: TrainState, images: jax.Array, labels: jax.Array, dropout_key: jax.Array):
@@ -52,8 +148,18 @@ def make_train_step(network: Network, optimizer: optax.GradientTransformation, c
     return train_step
 
 
-def in_turn(step: Step) -> Steps:
-    """Steps on batches of one size, one after the other, as one function: a `lax.scan` where there are several."""
+def _averaged(average: Variables, variables: Variables, step: jax.Array, decay: float) -> Variables:
+    """Updates the exponential moving average, with a decay that grows from .1 so that the start is forgotten.
+
+    min(decay, (1 + t) / (10 + t)) is the rule of TensorFlow's ExponentialMovingAverage.
+    """
+    t = step.astype(jnp.float32)
+    weight = jnp.minimum(decay, (1 + t) / (10 + t))
+    return jax.tree.map(lambda old, new: weight * old + (1 - weight) * new, average, variables)
+
+
+def scan_steps(step: Step) -> Steps:
+    """Chains steps on batches of one size into one function: a `lax.scan` where there is more than one."""
 
     def steps(state: TrainState, images: Sequence[jax.Array], labels: Sequence[jax.Array], key: jax.Array):
         if len(images) == 1:
@@ -65,10 +171,10 @@ def in_turn(step: Step) -> Steps:
     return steps
 
 
-def side_by_side(steps: Steps) -> Callable[..., tuple[list[TrainState], list[jax.Array]]]:
-    """The steps of several replicas as one `vmap`ped function of lists, an entry a replica.
+def vmap_replicas(steps: Steps) -> Callable[..., tuple[list[TrainState], list[jax.Array]]]:
+    """Combines the steps of several replicas into one `vmap`ped function of lists, an entry a replica.
 
-    Stacking the arrays and taking them apart happen on the device.
+    The device stacks the arrays and takes them apart.
     """
 
     def step_of_numbers(state, images, labels, key_numbers):
@@ -84,11 +190,79 @@ def side_by_side(steps: Steps) -> Callable[..., tuple[list[TrainState], list[jax
     return train_steps
 
 
-def _averaged(average: Variables, variables: Variables, step: jax.Array, decay: float) -> Variables:
-    """Exponential moving average, with a decay that grows from .1 so that the start is forgotten.
+def make_batch_statistics(network: Network) -> Callable[[Variables, jax.Array], Any]:
+    """Returns a pure function of (variables, images): the `batch_stats` of that batch alone."""
+    # With momentum 0 the "running" statistics after a batch are the batch's own.
+    memoryless = Network(dataclasses.replace(network.config, norm_momentum=0.0), network.classes)
 
-    min(decay, (1 + t) / (10 + t)) is the rule of TensorFlow's ExponentialMovingAverage.
+    def batch_statistics(variables: Variables, images: jax.Array) -> Any:
+        _, changed = memoryless.apply(variables, images, dropout=False, batch_statistics=True, mutable=["batch_stats"])
+        return changed["batch_stats"]
+
+    return batch_statistics
+
+
+def pool_statistics(batches: Iterable[Any]) -> Any:
+    """Pools the `batch_stats` of batches of one size into those of the whole sample ("precise BatchNorm").
+
+    A running average lags behind the weights; statistics averaged over batches with the weights held still do not (Wu
+    & Johnson 2021, "Rethinking 'Batch' in BatchNorm", arXiv 2105.07576, section 3). The variance is the mean square
+    less the square of the mean, summed in float64.
     """
-    t = step.astype(jnp.float32)
-    weight = jnp.minimum(decay, (1 + t) / (10 + t))
-    return jax.tree.map(lambda old, new: weight * old + (1 - weight) * new, average, variables)
+    mean, square, count = None, None, 0
+    for statistics in prefetch(batches, BATCHES_AHEAD):
+        host = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), jax.device_get(statistics))
+        batch_mean = _map_norms(lambda norm: norm["mean"], host)
+        batch_square = _map_norms(lambda norm: norm["var"] + norm["mean"] ** 2, host)
+        mean = batch_mean if mean is None else jax.tree.map(np.add, mean, batch_mean)
+        square = batch_square if square is None else jax.tree.map(np.add, square, batch_square)
+        count += 1
+    if mean is None:
+        raise ValueError("no batches to estimate statistics from")
+
+    def pool(total: np.ndarray, squares: np.ndarray) -> dict[str, np.ndarray]:
+        average = total / count
+        variance = np.maximum(squares / count - average**2, 0.0)
+        return {"mean": average.astype(np.float32), "var": variance.astype(np.float32)}
+
+    return jax.tree.map(pool, mean, square)
+
+
+def _map_norms(function: Callable, tree: Any) -> Any:
+    """Applies `function` to every innermost dictionary: one for each BatchNorm."""
+    return jax.tree.map(function, tree, is_leaf=lambda node: isinstance(node, dict) and "mean" in node)
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """The network, its optimizer, and the compiled functions of a run.
+
+    Attributes:
+      train_steps: takes some steps in turn; it donates the state that it is given.
+      train_replicas: the same for a list of replicas, as one function.
+      predict: `make_predict`'s function.
+      batch_statistics: `make_batch_statistics`'s function.
+    """
+
+    network: Network
+    optimizer: optax.GradientTransformation
+    train_steps: Any
+    train_replicas: Any
+    predict: Predict
+    batch_statistics: Any
+
+
+@functools.lru_cache(maxsize=PROGRAMS_KEPT)
+def make_program(model: ModelConfig, optim: OptimConfig, classes: int, steps_per_epoch: int, epochs: int) -> Program:
+    """Compiles the program of a network with `classes` logits, on first use; equal arguments share one."""
+    network = Network(model, classes)
+    optimizer = make_optimizer(optim, steps_per_epoch, epochs)
+    steps = scan_steps(make_train_step(network, optimizer, optim))
+    return Program(
+        network=network,
+        optimizer=optimizer,
+        train_steps=jax.jit(steps, donate_argnums=0),
+        train_replicas=jax.jit(vmap_replicas(steps), donate_argnums=0),
+        predict=jax.jit(make_predict(network)),
+        batch_statistics=jax.jit(make_batch_statistics(network)),
+    )

@@ -1,15 +1,17 @@
-"""A run's folder: who may write in it, and the files that a run adds to epoch by epoch."""
+"""A run's folder: who may write in it, and the files to which a run adds epoch by epoch."""
 
 import contextlib
 import fcntl
 import json
 import pathlib
+import shutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from dogjax.config import OPERATIONAL_FIELDS, Config, flatten, from_dict, to_dict
 from dogjax.errors import UserError
-from dogjax.files import expand_path, read_json, read_json_lines, write_json, write_text
+from dogjax.files import HALF_WRITTEN, expand_path, read_json, read_json_lines, write_json, write_text
 
 # Written before anything else, so that a run killed at any moment finds its folder again.
 LOCK = ".dogjax.lock"
@@ -37,9 +39,8 @@ class Workdir:
     def _lock(self, kind: int) -> Iterator[None]:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            names = {each.name for each in self.path.iterdir()}
-            if names and not names & {LOCK, "config.json"}:
-                raise UserError(f"--workdir={self.path}: holds files that are no run's; name a new or empty folder")
+            if not self._is_ours():
+                raise UserError(f"--workdir={self.path}: holds files of another program; name a new or empty folder")
             file = (self.path / LOCK).open("w")
         except OSError as error:
             raise UserError(f"--workdir={self.path}: cannot be written to ({error.strerror})") from error
@@ -50,22 +51,38 @@ class Workdir:
                 raise UserError(
                     f"--workdir={self.path}: another process is at work in it; wait for it, or name another folder"
                 ) from error
+            except OSError as error:
+                raise UserError(
+                    f"--workdir={self.path}: its file system has no locks ({error.strerror}), so two processes could "
+                    "write in it at once; name a folder on another one, or mount it with locks (Lustre: -o flock)"
+                ) from error
             if kind == fcntl.LOCK_EX:
                 self._remove_half_written()
             yield
 
     def _remove_half_written(self) -> None:
-        """Files of a process that was killed."""
+        """Removes the files of a process that was killed while it wrote them."""
         for folder in (self.path, self.path / "predictions", self.path / "weights"):
-            for half_written in folder.glob(".*.tmp"):
-                half_written.unlink()
+            for path in folder.glob(".*.tmp"):
+                if path.is_file() and HALF_WRITTEN.fullmatch(path.name):
+                    path.unlink()
+
+    def _is_ours(self) -> bool:
+        """Whether the folder is empty, or one that dogjax made: it holds the lock, or dogjax's configuration."""
+        names = {path.name for path in self.path.iterdir()}
+        if not names or LOCK in names:
+            return True
+        try:
+            return {"seeds", "data", "split", "train"} <= set(read_json(self.path / "config.json"))
+        except (OSError, ValueError, TypeError):
+            return False
 
     def write(self, name: str, value: Any) -> None:
         """Writes a JSON file, whole or not at all."""
         write_json(self.path / name, value)
 
     def saved_config(self) -> Config:
-        """The configuration of the run.
+        """Reads the configuration of the run.
 
         Raises:
           UserError: the folder holds no run.
@@ -76,7 +93,9 @@ class Workdir:
         try:
             return from_dict(read_json(path))
         except (ValueError, AttributeError, UserError) as error:
-            raise UserError(f"{path}: is not the configuration of a run ({error}); name another --workdir") from error
+            raise UserError(
+                f"{path}: cannot be read as the configuration of a run ({error}); name another --workdir"
+            ) from error
 
     def check_config(self, config: Config) -> None:
         """Checks that `config` continues the run in the folder, if there is one.
@@ -106,14 +125,22 @@ class Workdir:
             )
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The objects in `metrics.jsonl`, one an epoch."""
+        """Reads the objects in `metrics.jsonl`, one an epoch."""
         return read_json_lines(self.path / "metrics.jsonl")
 
     def read_evaluation(self) -> dict[str, Any] | None:
-        """The object in `evaluation.json`; null where there is none of the last epoch."""
-        path = self.path / "evaluation.json"
+        """Reads `evaluation.json`; None unless it is of the end of the last epoch."""
+        path, metrics = self.path / "evaluation.json", self.read_metrics()
         evaluation = read_json(path) if path.exists() else None
-        return evaluation if evaluation and evaluation["epoch"] == len(self.read_metrics()) else None
+        return evaluation if evaluation and metrics and evaluation["step"] == metrics[-1]["step"] else None
+
+    def has_finished(self, step: int) -> bool:
+        """Whether the folder holds the result and the evaluation of a run that finished at `step`."""
+        paths = self.path / "result.json", self.path / "evaluation.json"
+        if not all(path.exists() for path in paths):
+            return False
+        result, evaluation = map(read_json, paths)
+        return result["status"] == "finished" and result["step"] == evaluation["step"] == step
 
     def write_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Writes `metrics.jsonl` anew: a kill leaves the old one or the new one."""
@@ -121,6 +148,39 @@ class Workdir:
         write_text(self.path / "metrics.jsonl", text)
 
     def append_progress(self, line: dict[str, Any]) -> None:
-        """Adds to `progress.jsonl`, where clocks and speeds go."""
+        """Adds a line to `progress.jsonl`, which holds clocks and speeds."""
         with (self.path / "progress.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+
+class TensorBoard:
+    """The curves of `metrics.jsonl` as an event file that holds each epoch once, also after a resume.
+
+    Args:
+      folder: the event file's folder; written anew.
+      metrics: the epochs so far.
+    """
+
+    def __init__(self, folder: pathlib.Path, metrics: list[dict[str, Any]]) -> None:
+        # Imported late: a mistake in the configuration is refused before half a second of loading.
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        shutil.rmtree(folder, ignore_errors=True)
+        self._writer = EventFileWriter(str(folder))
+        for line in metrics:
+            self.write(line)
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Writes every number of one epoch, named `validation/loss` and so on."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        numbers = [(name, value) for name, value in flatten(line) if name not in ("epoch", "step")]
+        values = [Summary.Value(tag=name.replace(".", "/"), simple_value=value) for name, value in numbers]
+        event = Event(wall_time=time.time(), step=line["epoch"], summary=Summary(value=values))
+        self._writer.add_event(event)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the event file."""
+        self._writer.close()

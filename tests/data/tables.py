@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from dogjax.data.frames import FrameTable
+from dogjax.data.table import FrameTable
 
 
 def make_table(recordings: list[tuple[str, str, str, int]], fps: float = 1.0) -> FrameTable:

@@ -54,6 +54,10 @@ def test_recordings_are_too_few_where_the_evaluation_gives_no_interval_over_them
 
 
 def test_what_groups_are_lacking_is_told_in_numbers():
-    assert lacking_groups(np.array([2, 2, 2])) == "6 of 3 dogs, 2 of one of them; it takes 2 of each dog and 7 in all"
+    assert (
+        lacking_groups(np.array([2, 2, 2])) == "6 of 3 classes, 2 of one of them; it takes 2 of each class and 7 in all"
+    )
     assert lacking_groups(np.array([3, 0, 3])) is None
-    assert lacking_groups(np.array([9, 1])) == "10 of 2 dogs, 1 of one of them; it takes 2 of each dog and 6 in all"
+    assert (
+        lacking_groups(np.array([9, 1])) == "10 of 2 classes, 1 of one of them; it takes 2 of each class and 6 in all"
+    )

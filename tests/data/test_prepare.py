@@ -13,9 +13,10 @@ import tensorflow_datasets as tfds
 
 from dogjax.config import DataConfig
 from dogjax.data import frames, prepare
-from dogjax.data.builder import read_index
 from dogjax.data.decode import BadVideo, decode_frames, measure_sharpness
-from dogjax.data.frames import DiskImages, MemoryImages, load_frames, open_images
+from dogjax.data.frames import DiskImages, MemoryImages, open_images
+from dogjax.data.sources import videos as videos_source
+from dogjax.data.table import load_frames, read_index
 from dogjax.errors import UserError
 from tests.data.videos import busy_pictures, cut, number_in, picture_of, write_video
 
@@ -67,7 +68,7 @@ def decoded(monkeypatch):
         names.append(path.name)
         return decode_frames(path, **options)
 
-    monkeypatch.setattr(prepare, "decode_frames", watched)
+    monkeypatch.setattr(videos_source, "decode_frames", watched)
     return names
 
 
@@ -149,7 +150,8 @@ def test_prepared_frames_are_found_in_the_cache(videos, tmp_path, decoded):
 
 
 def test_the_fingerprint_follows_content_and_settings_but_not_the_place(videos, own_videos, tmp_path, monkeypatch):
-    monkeypatch.setattr(prepare, "write_dataset", lambda *_: None)
+    monkeypatch.setattr(videos_source, "write_dataset", lambda *_: None)
+    monkeypatch.setattr(prepare, "_describe", lambda *_: {"problems": [], "notes": []})
 
     def fingerprint(root=own_videos, **fields):
         return prepare.prepare(config_of(root, tmp_path / "cache", **fields)).fingerprint
@@ -246,7 +248,7 @@ def test_frames_before_the_damage_of_a_skipped_clip_are_left_out(own_videos, tmp
 def test_a_dog_whose_every_clip_is_bad_is_an_error_with_skip_too(own_videos, tmp_path):
     cut(write_video(own_videos / "Mr. Brown/Küche/cut.mp4", busy_pictures(20)), 0.5)
     cut(own_videos / "犬/公園/散歩.mp4", 0.5)
-    with pytest.raises(UserError, match=r"no clip of dog '犬' can be read \(.*散歩.mp4: is cut off") as caught:
+    with pytest.raises(UserError, match=r"no video of class '犬' can be read \(.*散歩.mp4: is cut off") as caught:
         prepare.prepare(config_of(own_videos, tmp_path / "cache", on_bad_video="skip"))
     assert type(caught.value) is UserError
     assert [path.suffix for path in (tmp_path / "cache/frames").iterdir()] == [".lock"]
@@ -275,9 +277,10 @@ CHILD = """
 import os, signal, sys
 from dogjax.config import DataConfig
 from dogjax.data import builder, prepare
+from dogjax.data.sources import videos
 
 root, cache, kill = sys.argv[1:]
-decode_frames, text = prepare.decode_frames, builder.Example._asdict
+decode_frames, text = videos.decode_frames, builder.Example._asdict
 count = 0
 
 def dies(function, after):
@@ -289,7 +292,7 @@ def dies(function, after):
         return function(*args, **options)
     return watched
 
-prepare.decode_frames = dies(decode_frames, 3 if kill == "decoding" else 0)
+videos.decode_frames = dies(decode_frames, 3 if kill == "decoding" else 0)
 if kill == "writing":
     builder.Example._asdict = dies(text, 7)
 if kill == "finishing":
@@ -331,7 +334,9 @@ def test_two_processes_that_prepare_at_once_share_one_dataset(videos, tmp_path, 
     for child in children:
         child.stdin.write("go\n")
         child.stdin.flush()
-    outputs = [child.communicate(timeout=120)[0].rsplit(" ", 1) for child in children]
+    printed = [child.communicate(timeout=120)[0] for child in children]
+    assert sum("waiting for another process" in text for text in printed) == 1
+    outputs = [text.splitlines()[-1].rsplit(" ", 1) for text in printed]
     folder = tmp_path / "frames" / prepared.fingerprint
     assert [output[0] for output in outputs] == [str(folder)] * 2
     # One of them decoded the four clips, and the other one waited for it.

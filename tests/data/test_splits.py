@@ -71,18 +71,18 @@ def test_block_length_defaults_to_a_fold_of_the_shortest_dog():
 
 
 def test_recordings_nested_in_dogs_are_refused_with_the_reason():
-    with pytest.raises(UserError, match=r"dog 'ash' has one recording, so no fold can hold it in both.*block"):
+    with pytest.raises(UserError, match=r"class 'ash' has one recording, so no fold can hold it in both.*block"):
         split_frames(make_table(ONE_RECORDING_EACH), SplitConfig(strategy="recording"), STREAMS)
 
 
 def test_backgrounds_nested_in_dogs_are_refused_with_the_reason():
     table = make_table([(dog, f"{dog}{i}", f"{dog}'s room", 20) for dog in ("ash", "bea") for i in range(4)])
-    with pytest.raises(UserError, match="dog 'ash' has one background"):
+    with pytest.raises(UserError, match="class 'ash' has one background"):
         split_frames(table, SplitConfig(strategy="background"), STREAMS)
 
 
 def test_too_few_recordings_for_the_folds_are_refused():
-    with pytest.raises(UserError, match=r"split.folds=4: dog 'ash' has 3 recordings"):
+    with pytest.raises(UserError, match=r"split.folds=4: class 'ash' has 3 recordings"):
         split_frames(three_dogs(recordings_each=3), SplitConfig(strategy="recording"), STREAMS)
 
 
@@ -106,7 +106,7 @@ def test_train_only_and_validation_only_keep_their_sides():
 
 
 def test_two_dogs_must_be_left_to_train_on():
-    with pytest.raises(UserError, match=r"split.validation_only=.*fewer than two dogs would be trained on"):
+    with pytest.raises(UserError, match=r"split.validation_only=.*fewer than two classes would be trained on"):
         split_frames(three_dogs(), SplitConfig(strategy="background", validation_only=("ash", "bea")), STREAMS)
 
 
@@ -200,7 +200,7 @@ def test_audit_names_backgrounds_that_show_one_dog():
     )
     config = SplitConfig(strategy="recording")
     audit = audit_split(table, split_frames(table, config, STREAMS), config)
-    assert any("a single dog in beach, garden" in each for each in audit["warnings"])
+    assert any("a single class in beach, garden" in each for each in audit["warnings"])
 
 
 def test_description_names_every_frame_of_both_sides():

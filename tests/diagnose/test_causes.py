@@ -31,7 +31,7 @@ def findings(
         | (frames or {}),
         drops=drops or {},
         audit={"nearest_training_frame": {"share_within_2_seconds": 0.0}, "shared_backgrounds": []}
-        | {"single_dog_backgrounds": []}
+        | {"single_class_backgrounds": []}
         | (audit or {}),
         honest_split=others.get("honest_split"),
         splits_by_background=others.get("splits_by_background", True),
@@ -144,7 +144,7 @@ def test_a_background_near_chance_and_a_few_errors_are_no_evidence():
 
 def test_a_background_that_no_split_can_part_from_the_dog_has_no_override():
     given = {"accuracy": 0.9, "chance": 1 / 3, "interval": [0.8, 1.0]}
-    (cause,) = rank_causes(findings(background=given, audit={"single_dog_backgrounds": ["beach"]}))
+    (cause,) = rank_causes(findings(background=given, audit={"single_class_backgrounds": ["beach"]}))
     assert cause.fix == {} and "film each dog in every place" in cause.evidence
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 from dogjax import config as config_lib
 from dogjax.config import Config
-from dogjax.data import synthetic
 from dogjax.errors import Stopped
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
+from dogjax.world import film
 from tests.train import tiny
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -81,8 +81,8 @@ def environment() -> dict[str, str]:
 
 def render_videos(root: pathlib.Path) -> None:
     """Three dogs, two places, two clips of six seconds in each."""
-    chosen = [each for each in synthetic.world() if each.background in ("beach", "street") and each.name != "rec3"]
-    synthetic.render_clips(root, recordings=chosen, seconds=6)
+    chosen = [each for each in film.world() if each.background in ("beach", "street") and each.name != "rec3"]
+    film.render_clips(root, recordings=chosen, seconds=6)
 
 
 def epochs_done(workdir: pathlib.Path) -> int:

@@ -8,7 +8,7 @@ import sys
 PROGRAM = """
 import pathlib, sys
 import jax, jax.numpy as jnp
-from dogjax.train.compile_cache import keep_compiled_programs
+from dogjax.train.identity import keep_compiled_programs
 hits = []
 jax.monitoring.register_event_listener(lambda event, **_: hits.append(event) if event.endswith("/cache_hits") else None)
 keep_compiled_programs(pathlib.Path(sys.argv[1]))

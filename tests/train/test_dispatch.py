@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from dogjax.train.dispatch import STEPS_ON_AN_ACCELERATOR, end_of_dispatch, steps_at_once
+from dogjax.train.loop import STEPS_ON_AN_ACCELERATOR, end_of_dispatch, steps_at_once
 
 
 def parts(first, stop, steps_per_epoch, at_once):

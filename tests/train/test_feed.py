@@ -7,8 +7,8 @@ import pytest
 
 from dogjax.config import replace_fields
 from dogjax.interrupt import Interrupt
+from dogjax.train.batches import TrainingFeed, ValidationFeed
 from dogjax.train.experiment import build_experiment, load_material
-from dogjax.train.feed import Feed, ValidationFeed
 from dogjax.train.loop import Loop
 from dogjax.train.run import open_run
 from dogjax.train.workdir import Workdir
@@ -23,7 +23,7 @@ def experiment(setup):
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("steps", [[0, 1, 2], [0, 3, 6], [0, 1, 7], [5, 2, 3], [4, 4, 5]])
 def test_a_feed_gives_the_batches_of_the_steps_in_whatever_order(experiment, steps, count):
-    feed = Feed(experiment.pipeline, experiment.devices, 10)
+    feed = TrainingFeed(experiment.pipeline, experiment.devices, 10)
     every = list(experiment.pipeline.train_batches(0, 10))
     for first in steps:
         given, wanted = feed.batches(first, count), every[first : first + count]
@@ -34,7 +34,7 @@ def test_a_feed_gives_the_batches_of_the_steps_in_whatever_order(experiment, ste
 
 
 def test_a_batch_is_drawn_once_for_all_who_ask(experiment):
-    feed = Feed(experiment.pipeline, experiment.devices, 10)
+    feed = TrainingFeed(experiment.pipeline, experiment.devices, 10)
     assert feed.batches(3, 2)[0]["image"] is feed.batches(3, 2)[0]["image"]
 
 
@@ -45,14 +45,14 @@ def frames_of(batches):
 @pytest.mark.parametrize("epochs", [[0, 1, 2], [2, 0, 1], [1, 1], [7]])
 def test_validation_is_that_of_the_epoch_in_whatever_order(setup, epochs):
     experiment = build_experiment(replace_fields(setup.config(), {"augment.validation": True}))
-    feed = ValidationFeed(experiment.pipeline, experiment.devices)
+    feed = ValidationFeed(experiment.pipeline, experiment.devices, experiment.config.train.epochs)
     for epoch in epochs:
         assert frames_of(feed.batches(epoch)) == frames_of(experiment.pipeline.validation_batches(epoch))
 
 
 def test_validation_that_was_not_drawn_to_its_end_starts_again(setup):
     experiment = build_experiment(replace_fields(setup.config(), {"augment.validation": True}))
-    feed = ValidationFeed(experiment.pipeline, experiment.devices)
+    feed = ValidationFeed(experiment.pipeline, experiment.devices, experiment.config.train.epochs)
     next(feed.batches(0))
     assert frames_of(feed.batches(1)) == frames_of(experiment.pipeline.validation_batches(1))
 

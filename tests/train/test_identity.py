@@ -24,9 +24,9 @@ from tests.train.runs import outcome
     ],
 )
 def test_a_setting_of_jax_that_changes_bits_changes_the_environment(setting, name):
-    before = environment(1)
+    before = environment(1, "tf.data")
     with setting():
-        after = environment(1)
+        after = environment(1, "tf.data")
     assert {key for key in after if after[key] != before[key]} == {name}
 
 
@@ -56,7 +56,7 @@ def train(setup, folder, ahead):
 def test_an_identity_tells_how_many_runs_took_their_steps_as_one(setup, tmp_path, monkeypatch, capsys):
     train(setup, tmp_path / "cpu", ahead=2)
     assert segments(tmp_path / "cpu/0") == segments(tmp_path / "cpu/1") == [(0, 1)]
-    monkeypatch.setattr("dogjax.train.replicas.are_vmapped", lambda: True)
+    monkeypatch.setattr("dogjax.train.loop.are_vmapped", lambda: True)
     train(setup, tmp_path / "together", ahead=0)
     assert segments(tmp_path / "together/0") == [(0, 2)]
     assert "the environment changed" not in capsys.readouterr().out

@@ -14,9 +14,9 @@ from tensorflow.data import TFRecordDataset
 from dogjax.errors import UserError
 from dogjax.eval.predictions import read_predictions
 from dogjax.files import read_json
-from dogjax.train.evaluation import evaluate_workdir
 from dogjax.train.experiment import build_experiment
-from dogjax.train.replicas import Replicas
+from dogjax.train.loop import Replicas
+from dogjax.train.run import evaluate_workdir
 from dogjax.train.workdir import LOCK, Workdir
 from tests.train.runs import epochs_done, outcome, result
 
@@ -284,8 +284,8 @@ def test_only_one_process_works_in_a_folder(setup, copied):
 
 def test_what_a_killed_process_left_half_written_is_cleared_and_a_cache_in_the_folder_is_not(setup, copied):
     before = outcome(copied)
-    (copied / ".metrics.jsonl.x.tmp").write_text("{")
-    (copied / "predictions/.epoch_0001.npz.x.tmp").write_bytes(b"")
+    (copied / ".metrics.jsonl.abcdefgh.tmp").write_text("{")
+    (copied / "predictions/.epoch_0001.npz.abcdefgh.tmp").write_bytes(b"")
     (copied / "cache/frames/.other.x.tmp").mkdir(parents=True)
     setup.train(copied)
     assert outcome(copied) == before

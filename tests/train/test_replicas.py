@@ -10,9 +10,9 @@ from scipy import stats
 from dogjax.config import ModelConfig, OptimConfig
 from dogjax.models.network import Network
 from dogjax.prng import Streams
-from dogjax.train.replicas import Replicas
+from dogjax.train.loop import Replicas
 from dogjax.train.state import create_state, state_sha256
-from dogjax.train.step import in_turn, make_train_step, side_by_side
+from dogjax.train.step import make_train_step, scan_steps, vmap_replicas
 
 SIDE, COUNT, STEPS = 16, 3, 4
 
@@ -45,7 +45,7 @@ def train_alone(run, seed):
 def train_together(run, at_once=1, **options):
     step, make = run
     states, images, labels, keys = zip(*map(make, range(COUNT)))
-    replicas = Replicas(jax.jit(in_turn(step)), jax.jit(side_by_side(in_turn(step))), COUNT, **options)
+    replicas = Replicas(jax.jit(scan_steps(step)), jax.jit(vmap_replicas(scan_steps(step))), COUNT, **options)
     for first in range(0, STEPS, at_once):
         batches = ([list(each[first : first + at_once]) for each in arrays] for arrays in (images, labels))
         states, losses = replicas.steps(list(states), *batches, list(keys))
@@ -95,7 +95,7 @@ def test_vmapped_replicas_and_runs_alone_agree_in_distribution():
     def losses(**options):
         keys = [Streams(seed).key("dropout") for seed in range(count)]
         states = [create_state(network, optimizer, SIDE, Streams(s), average=False, poke=False) for s in range(count)]
-        replicas = Replicas(jax.jit(in_turn(step)), jax.jit(side_by_side(in_turn(step))), count, **options)
+        replicas = Replicas(jax.jit(scan_steps(step)), jax.jit(vmap_replicas(scan_steps(step))), count, **options)
         late = []
         for number in range(steps):
             batch = [[images[number % 8]]] * count, [[labels[number % 8]]] * count

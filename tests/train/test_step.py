@@ -13,11 +13,15 @@ import pytest
 from dogjax.config import ModelConfig, OptimConfig
 from dogjax.models.network import Network
 from dogjax.prng import STREAMS, Streams
-from dogjax.train.losses import mean_loss
-from dogjax.train.optimizer import make_optimizer, make_schedule
-from dogjax.train.precise_bn import make_batch_statistics, pool_statistics
 from dogjax.train.state import create_state, poke_parameter, state_sha256
-from dogjax.train.step import make_train_step
+from dogjax.train.step import (
+    make_batch_statistics,
+    make_optimizer,
+    make_schedule,
+    make_train_step,
+    mean_loss,
+    pool_statistics,
+)
 
 SIDE = 16
 SMALL = ModelConfig(widths=(8,), kernels=(3,), dense=(16,), dropout=0.3)
@@ -184,7 +188,7 @@ def test_pooled_statistics_are_those_of_all_frames_at_once():
 EIGHT_DEVICES = """
 import jax, numpy as np
 from tests.train.test_step import batch, start
-from dogjax.train.devices import Devices
+from dogjax.train.batches import Devices
 devices = Devices()
 step, state = start()
 state = devices.replicate(state)

@@ -5,12 +5,13 @@ import pytest
 import tensorflow_datasets as tfds
 
 from dogjax.config import DataConfig, SplitConfig
-from dogjax.data import catalogue
 from dogjax.data.audit import audit_split
 from dogjax.data.decode import measure_sharpness
-from dogjax.data.frames import load_frames, open_images
+from dogjax.data.frames import open_images
 from dogjax.data.prepare import prepare
+from dogjax.data.sources import catalogue
 from dogjax.data.splits import split_frames
+from dogjax.data.table import load_frames
 from dogjax.errors import UserError
 from dogjax.prng import Streams
 
@@ -79,7 +80,10 @@ def config_of(data_dir, cache, name="stanford_dogs"):
 def test_a_dataset_comes_in_by_name_with_its_labels(stanford_dogs, tmp_path):
     made = prepare(config_of(stanford_dogs, tmp_path / "cache"))
     table = load_frames(made.folder, ())
-    assert table.label_names == tuple(NAMES)
+    # Of the 120 breeds two have frames: the others are not classes, and a note says so.
+    assert table.label_names == BREEDS["train"]
+    assert any("no frame shows n00000000-breed 0" in note for note in made.description["notes"])
+    assert any("the splits test, train of 'stanford_dogs' are pooled" in note for note in made.description["notes"])
     labels = [table.label_names[label] for label in table.label]
     assert {name: labels.count(name) for name in set(labels)} == {BREEDS["train"][0]: 4, BREEDS["train"][1]: 8}
     assert sum(frame_id.startswith("train/") for frame_id in table.ids(np.arange(12))) == 8

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from dogjax.data.workers import map_on_all_cores
 from dogjax.errors import Stopped, UserError
+from dogjax.workers import map_on_all_cores
 
 
 def test_results_come_in_the_order_of_the_items():

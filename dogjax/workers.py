@@ -1,4 +1,4 @@
-"""Work on all cores, that an error or a signal ends early."""
+"""Maps a function over items on all cores; an error or a signal ends it early."""
 
 import os
 import threading
@@ -11,8 +11,8 @@ from dogjax.interrupt import Interrupt
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# How long a signal may wait to be looked at.
-SECONDS_BETWEEN_LOOKS = 0.1
+# How long a signal may wait for an answer.
+SECONDS_BETWEEN_CHECKS = 0.1
 
 
 def map_on_all_cores(
@@ -20,12 +20,15 @@ def map_on_all_cores(
     items: Sequence[Item],
     progress: Callable[[int], object] | None = None,
 ) -> list[Result]:
-    """`function(item, stop)` of every item, in their order, in as many threads as this process has cores.
+    """Calls `function(item, stop)` for every item, in as many threads as this process has cores.
 
     Args:
-      function: looks at `stop` now and then; where it is set, nobody wants the result any more.
+      function: checks `stop` now and then; once it is set, nobody needs the result.
       items: one a call.
       progress: called with 1 after each, from the calling thread.
+
+    Returns:
+      The results, in the order of the items.
 
     Raises:
       Exception: the first that a call raises.
@@ -37,7 +40,7 @@ def map_on_all_cores(
         pending = set(jobs)
         try:
             while pending:
-                done, pending = wait(pending, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+                done, pending = wait(pending, SECONDS_BETWEEN_CHECKS, FIRST_COMPLETED)
                 for job in done:
                     job.result()
                     if progress is not None:

@@ -1,4 +1,4 @@
-"""What is asked of a device, asked ahead of use: it works on the next while the last is looked at."""
+"""Prefetches items: the device computes the next one while the caller uses the current one."""
 
 import collections
 import itertools
@@ -8,8 +8,8 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
-    """The items, of which `count` have been drawn and not yet used up, the one in use included."""
+def prefetch(items: Iterable[Item], count: int) -> Iterator[Item]:
+    """Yields the items; `count` of them, the one in use included, are drawn before they are needed."""
     rest = iter(items)
     drawn = collections.deque(itertools.islice(rest, count))
     while drawn:

@@ -1,23 +1,42 @@
 """Datasets of the TensorFlow Datasets catalogue, by name: `stanford_dogs`, `oxford_iiit_pet`, ..."""
 
+import pathlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from tqdm import tqdm
 
-from dogjax.data.builder import Example
+from dogjax.config import DataConfig
+from dogjax.data.builder import Example, write_dataset
 from dogjax.data.decode import measure_sharpness
+from dogjax.data.sources.source import Source
 from dogjax.errors import UserError
-from dogjax.files import expand_path
+from dogjax.files import expand_path, sha256_of_file
 
 # A tfds.core.DatasetBuilder: what it has depends on the dataset, and is checked here.
 Builder = Any
 
 
+def open_source(config: DataConfig, cache: pathlib.Path) -> Source:
+    """Opens the dataset `data.name`, prepared by TFDS if it was not."""
+    del cache
+    builder = open_builder(config.name, config.path)
+    names = label_names(builder)
+
+    def write(folder: pathlib.Path) -> list[str]:
+        bar = tqdm(read_examples(builder, config.image_size), "reading frames", unit=" frames", disable=None)
+        write_dataset(folder, bar, names, config.image_size)
+        return []
+
+    content = {"decoder": tf.version.VERSION, "tfds": identity(builder)}
+    return Source(content, write, notes=_notes(builder))
+
+
 def open_builder(name: str, data_dir: str) -> Builder:
-    """The prepared dataset `name`; downloads it, through TFDS, where it is not in `data_dir` yet.
+    """Opens the dataset `name`; downloads it, through TFDS, where it is not in `data_dir` yet.
 
     Raises:
       UserError: no such dataset, not a dataset of labelled images, or it cannot be downloaded.
@@ -33,6 +52,13 @@ def open_builder(name: str, data_dir: str) -> Builder:
         raise UserError(f"data.name='{name}': TFDS cannot load it ({reason}); write NAME, or NAME:VERSION") from error
     if not _is_labelled_image(builder):
         raise UserError(f"data.name='{name}': not a dataset of labelled images; use one such as stanford_dogs")
+    features: Any = builder.info.features
+    image = features[_keys(builder)[0]]
+    if image.np_dtype != np.uint8 or image.shape[-1] not in (None, 1, 3):
+        raise UserError(
+            f"data.name='{name}': its images are {np.dtype(image.np_dtype).name} with {image.shape[-1]} channels; "
+            "use a dataset of grey or RGB images with 8 bits a channel"
+        )
     try:
         builder.download_and_prepare()
     except Exception as error:  # TFDS lets through whatever its download, checksum or disk raised
@@ -44,18 +70,29 @@ def open_builder(name: str, data_dir: str) -> Builder:
 
 
 def identity(builder: Builder) -> list[Any]:
-    """What names the content: name, version, and the number and bytes of each split's examples."""
-    splits = [[name, info.num_examples, info.num_bytes] for name, info in sorted(builder.info.splits.items())]
-    return [builder.info.full_name, splits]
+    """Names the content: the dataset's name and version, its labels, and the bytes of its record files."""
+    files = sorted(pathlib.Path(file) for info in builder.info.splits.values() for file in info.filepaths)
+    return [builder.info.full_name, label_names(builder), [[file.name, sha256_of_file(file)] for file in files]]
+
+
+def _notes(builder: Builder) -> list[str]:
+    """Says that the official splits are pooled."""
+    splits = sorted(builder.info.splits)
+    if len(splits) < 2:
+        return []
+    return [
+        f"the splits {', '.join(splits)} of '{builder.info.name}' are pooled and split anew by split.strategy: scores "
+        "are not those of its official test split"
+    ]
 
 
 def label_names(builder: Builder) -> list[str]:
-    """The names of the classes."""
+    """Lists the names of the classes."""
     return list(builder.info.features[_keys(builder)[1]].names)
 
 
 def read_examples(builder: Builder, image_size: int) -> Iterator[Example]:
-    """Every example of every split, resized (antialiased) to a square of `image_size` pixels.
+    """Yields every example of every split, resized (antialiased) to a square of `image_size` pixels.
 
     The catalogue's images are independent photographs: they have no recording, background or time.
     """

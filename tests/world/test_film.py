@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from dogjax.data import synthetic
-from dogjax.data.clips import find_clips
 from dogjax.data.decode import decode_frames
+from dogjax.data.sources.clips import find_clips
+from dogjax.world import film
 
 
 @pytest.fixture(scope="module")
@@ -19,27 +19,27 @@ def rendered(tmp_path_factory):
     """Two clips of two seconds, one after the other."""
     root = tmp_path_factory.mktemp("world")
     for recording in chosen():
-        synthetic.render_clip(root / recording.path, recording, seconds=2)
+        film.render_clip(root / recording.path, recording, seconds=2)
     return root
 
 
 def chosen():
-    return [each for each in synthetic.world() if each.name == "rec2" and each.background == "street"][:2]
+    return [each for each in film.world() if each.name == "rec2" and each.background == "street"][:2]
 
 
 def test_each_dog_has_ten_minutes_with_the_same_share_of_each_background():
-    world = synthetic.world()
+    world = film.world()
     assert len(set(world)) == len({each.path for each in world}) == 36
     seconds = Counter()
     for each in world:
-        seconds[each.dog, each.background] += synthetic.SECONDS
+        seconds[each.dog, each.background] += film.SECONDS
     assert len(seconds) == 3 * 4
     assert set(seconds.values()) == {150}
 
 
 def test_a_clip_has_the_same_bytes_every_time_also_beside_others(rendered, tmp_path):
     done = []
-    synthetic.render_clips(tmp_path, done.append, recordings=chosen(), seconds=2)
+    film.render_clips(tmp_path, done.append, recordings=chosen(), seconds=2)
     assert done == [1, 1]
     for recording in chosen():
         assert (tmp_path / recording.path).read_bytes() == (rendered / recording.path).read_bytes()
@@ -58,8 +58,8 @@ def test_clips_are_h264_and_are_found_like_a_user_s_own(rendered):
         with av.open(str(clip.path)) as container:
             stream = container.streams.video[0]
             assert stream.codec_context.name == "h264"
-            assert (stream.width, stream.height) == (synthetic.WIDTH, synthetic.HEIGHT)
-            assert stream.average_rate == synthetic.FPS
+            assert (stream.width, stream.height) == (film.WIDTH, film.HEIGHT)
+            assert stream.average_rate == film.FPS
         frames = list(decode_frames(clip.path, fps=1, image_size=64))
         assert [frame.time for frame in frames] == [0, 1]
         assert all(frame.image.std() > 10 for frame in frames)
@@ -68,17 +68,17 @@ def test_clips_are_h264_and_are_found_like_a_user_s_own(rendered):
 @pytest.fixture(scope="module")
 def pixels():
     """Every frame of the world at one a second: with its dog, without it, and each one's recording."""
-    world = synthetic.world()
+    world = film.world()
     with ThreadPoolExecutor() as pool:
         shown, bare = (np.concatenate(list(pool.map(partial(draw_thumbnails, empty=empty), world))) for empty in (0, 1))
-    return shown, bare, np.repeat(np.array([[each.dog, each.background] for each in world]), synthetic.SECONDS, axis=0)
+    return shown, bare, np.repeat(np.array([[each.dog, each.background] for each in world]), film.SECONDS, axis=0)
 
 
 def draw_thumbnails(recording, empty):
-    film, sensor = synthetic.direct(recording), recording.rng("sensor")
+    script, sensor = film.direct(recording), recording.rng("sensor")
     name = None if empty else recording.dog
-    seconds = range(0, synthetic.SECONDS * synthetic.FPS, synthetic.FPS)
-    frames = np.stack([synthetic.draw_frame(film, name, index, sensor)[::4, ::4] for index in seconds])
+    seconds = range(0, film.SECONDS * film.FPS, film.FPS)
+    frames = np.stack([film.draw_frame(script, name, index, sensor)[::4, ::4] for index in seconds])
     return frames.reshape(len(frames), -1).astype(np.float32)
 
 

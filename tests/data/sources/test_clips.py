@@ -6,8 +6,8 @@ import pathlib
 
 import pytest
 
-from dogjax.data.clips import find_clips
 from dogjax.data.decode import BadVideo
+from dogjax.data.sources.clips import find_clips
 from dogjax.errors import UserError
 
 DOGS = ("ash/park/one.mp4", "bea/park/one.mp4")
@@ -41,7 +41,7 @@ def refusal(root: pathlib.Path, on_bad_video: str = "fail") -> UserError:
 
 def test_folders_of_dogs_and_backgrounds(tmp_path):
     fill(tmp_path, "ash/park/one.mp4", "ash/home/one.mov", "bea/park/two.MKV")
-    clips, problems = find_clips(tmp_path, "fail")
+    clips, problems, _ = find_clips(tmp_path, "fail")
     assert columns(clips) == [
         ("ash/home/one.mov", "ash", "ash/home/one", "home"),
         ("ash/park/one.mp4", "ash", "ash/park/one", "park"),
@@ -53,7 +53,7 @@ def test_folders_of_dogs_and_backgrounds(tmp_path):
 
 
 def test_folders_of_dogs_alone(tmp_path):
-    clips, _ = find_clips(fill(tmp_path, "ash/two.mp4", "ash/one.mp4", "bea/walk.tar.mp4"), "fail")
+    clips, *_ = find_clips(fill(tmp_path, "ash/two.mp4", "ash/one.mp4", "bea/walk.tar.mp4"), "fail")
     assert columns(clips) == [
         ("ash/one.mp4", "ash", "ash/one", ""),
         ("ash/two.mp4", "ash", "ash/two", ""),
@@ -62,7 +62,7 @@ def test_folders_of_dogs_alone(tmp_path):
 
 
 def test_two_files_that_differ_in_their_ending_alone_are_two_recordings(tmp_path):
-    clips, _ = find_clips(fill(tmp_path, "ash/one.mp4", "ash/one.mov"), "fail")
+    clips, *_ = find_clips(fill(tmp_path, "ash/one.mp4", "ash/one.mov"), "fail")
     assert [clip.recording for clip in clips] == ["ash/one.mov", "ash/one.mp4"]
     (tmp_path / "clips.csv").write_text("path,label\nash/one.mp4,ash\nash/one.mov,ash\n")
     assert find_clips(tmp_path, "fail")[0] == clips
@@ -76,7 +76,7 @@ def test_a_list_gives_any_layout_and_wins_over_the_folders(tmp_path):
         "\r\n"
         "./day 2//d.mp4,bea,,home\r\n"
     )
-    clips, _ = find_clips(
+    clips, *_ = find_clips(
         fill_listed(tmp_path, text, "day 1/a, b.mp4", "day 1/c.mp4", "day 2/d.mp4", "x/y.mp4"), "fail"
     )
     assert columns(clips) == [
@@ -88,13 +88,13 @@ def test_a_list_gives_any_layout_and_wins_over_the_folders(tmp_path):
 
 def test_a_list_from_a_spreadsheet_may_have_a_byte_order_mark(tmp_path):
     fill_listed(tmp_path, "path,label\na.mp4,Žofie\nb.mp4,犬\n", "a.mp4", "b.mp4", encoding="utf-8-sig")
-    clips, _ = find_clips(tmp_path, "fail")
+    clips, *_ = find_clips(tmp_path, "fail")
     assert columns(clips) == [("a.mp4", "Žofie", "a", ""), ("b.mp4", "犬", "b", "")]
 
 
 def test_hidden_files_and_folders_are_no_clips(tmp_path):
     hidden = (".DS_Store", "ash/.DS_Store", "ash/park/._one.mp4", ".git/config", "ash/.thumbs/x.jpg")
-    clips, problems = find_clips(fill(tmp_path, *DOGS, *hidden), "fail")
+    clips, problems, _ = find_clips(fill(tmp_path, *DOGS, *hidden), "fail")
     assert [clip.name for clip in clips] == list(DOGS)
     assert problems == []
 
@@ -111,7 +111,7 @@ def test_the_place_of_the_folder_is_in_no_name(tmp_path, monkeypatch):
 
 def test_a_note_beside_the_dogs_is_left_alone(tmp_path):
     fill(tmp_path, *DOGS, "README.md")
-    clips, problems = find_clips(tmp_path, "fail")
+    clips, problems, _ = find_clips(tmp_path, "fail")
     assert [clip.name for clip in clips] == list(DOGS)
     assert problems == []
 
@@ -133,7 +133,7 @@ def test_a_file_that_is_no_clip_fails_or_is_left_out(tmp_path, name, content, me
     error = refusal(tmp_path)
     assert type(error) is BadVideo
     assert message in str(error)
-    clips, problems = find_clips(tmp_path, "skip")
+    clips, problems, _ = find_clips(tmp_path, "skip")
     assert [clip.name for clip in clips] == list(DOGS)
     assert problems == [str(error)]
 
@@ -155,7 +155,7 @@ def test_a_copy_in_the_same_dog_fails_or_the_first_is_kept(tmp_path):
     assert type(error) is BadVideo
     first, second = tmp_path / "ash/park/copy of one.mp4", tmp_path / "ash/park/one.mp4"
     assert str(error).startswith(f"{second}: is the same recording as {first}; remove one, or set")
-    clips, problems = find_clips(tmp_path, "skip")
+    clips, problems, _ = find_clips(tmp_path, "skip")
     assert [clip.name for clip in clips] == ["ash/park/copy of one.mp4", "bea/park/one.mp4"]
     assert problems == [str(error)]
 
@@ -166,7 +166,7 @@ def test_a_copy_in_another_dog_is_always_an_error(tmp_path, on_bad_video):
     (tmp_path / "bea/park/two.mp4").write_bytes(b"ash/park/one.mp4")
     error = refusal(tmp_path, on_bad_video)
     assert type(error) is UserError
-    assert str(error).endswith("one.mp4, but of another dog; remove the wrong one")
+    assert str(error).endswith("one.mp4, but of another class; remove the wrong one")
 
 
 def test_a_listed_clip_that_is_not_there_fails_or_is_left_out(tmp_path):
@@ -183,7 +183,7 @@ def test_a_dog_is_never_lost_with_its_clips(tmp_path):
     error = refusal(tmp_path, "skip")
     assert type(error) is UserError
     # The reason is of this dog, not of another.
-    assert f"dog 'bea' is left without a clip ({tmp_path / 'bea/park/one.mp4'}: is empty" in str(error)
+    assert f"class 'bea' is left without a clip ({tmp_path / 'bea/park/one.mp4'}: is empty" in str(error)
 
 
 # The folder or the list is not as described: an error with `skip`, too.
@@ -192,12 +192,21 @@ def test_a_dog_is_never_lost_with_its_clips(tmp_path):
 @pytest.mark.parametrize(
     "names, message",
     [
-        (["ash/one.mp4", "bea/notes.txt"], "/bea: dog 'bea' has no clip (ROOT/bea/notes.txt: is not a video"),
-        (["ash/notes.txt", "ash/one.mp4", "bea/x.txt"], "/bea: dog 'bea' has no clip (ROOT/bea/x.txt: is not a video"),
-        (["ash/park/old/one.mp4"], "/ash/park/old: is a folder too deep; lay the clips out as ROOT/<dog>/<background>"),
+        (["ash/one.mp4", "bea/notes.txt"], "/bea: class 'bea' has no clip (ROOT/bea/notes.txt: is not a video"),
+        (
+            ["ash/notes.txt", "ash/one.mp4", "bea/x.txt"],
+            "/bea: class 'bea' has no clip (ROOT/bea/x.txt: is not a video",
+        ),
+        (
+            ["ash/park/old/one.mp4"],
+            "/ash/park/old: is a folder too deep; lay the clips out as ROOT/<class>/<background>",
+        ),
         (["ash/one.mp4", "ash/park/two.mp4"], "/ash: holds clips beside folders of backgrounds; move every clip"),
-        (["ash/one.mp4", "two.mp4"], "/two.mp4: lies in no dog's folder; lay the clips out as ROOT/<dog>/<background>"),
-        (["two.mp4"], ": holds no folders of dogs; lay the clips out as"),
+        (
+            ["ash/one.mp4", "two.mp4"],
+            "/two.mp4: lies in the folder of no class; lay the clips out as ROOT/<class>/<background>",
+        ),
+        (["two.mp4"], ": holds no folders of classes; lay the clips out as"),
         (["Rex/one.mp4", "rex/two.mp4"], ": the labels 'Rex' and 'rex' differ in case or accents only; use one name"),
         # One name in two spellings of Unicode, as macOS and Linux write it.
         (["\u017dofie/1.mp4", "Z\u030cofie/2.mp4"], "differ in case or accents only; use one name"),
@@ -222,7 +231,7 @@ def test_a_dog_without_a_clip_is_refused(tmp_path, on_bad_video):
     (fill(tmp_path, *DOGS) / "cole").mkdir()
     error = refusal(tmp_path, on_bad_video)
     assert type(error) is UserError
-    assert str(error) == f"{tmp_path / 'cole'}: dog 'cole' has no clip; add one, or remove the folder"
+    assert str(error) == f"{tmp_path / 'cole'}: class 'cole' has no clip; add one, or remove the folder"
 
 
 @pytest.mark.parametrize(
@@ -231,19 +240,25 @@ def test_a_dog_without_a_clip_is_refused(tmp_path, on_bad_video):
         ("", ": has no column 'path'; the columns are path,label,recording,background"),
         ("a.mp4,ash\n", ": has no column 'path'; the columns are path,label,recording,background"),
         ("path,recording\na.mp4,x\n", ": has no column 'label'; the columns are path,label,recording,background"),
-        ("path,label,place\na.mp4,ash,x\n", ": has an unknown column 'place'; the columns are"),
+        ("path,label,lable\na.mp4,ash,x\n", ": has an unknown column 'lable'; did you mean 'label'?"),
         ("path,label,label\na.mp4,ash,ash\n", ": has a column twice; the columns are"),
         ("path,label\n", ": lists no clip; add a line for each: path,label,recording,background"),
         ("path,label\na.mp4,ash\n,bea\n", ", line 3: names no path; fill it in"),
         ("path,label\na.mp4,ash\nb.mp4, \n", ", line 3: names no label; fill it in"),
-        ("path,label\na.mp4\n", ", line 2: has not as many fields as the header; put names with commas in quotes"),
-        ("path,label\na.mp4,Ash, the first\n", ", line 2: has not as many fields as the header; put names with"),
+        (
+            "path,label\na.mp4\n",
+            ", line 2: has another number of fields than the header; put names with commas in quotes",
+        ),
+        (
+            "path,label\na.mp4,Ash, the first\n",
+            ", line 2: has another number of fields than the header; put names with",
+        ),
         ("path,label\na.mp4,ash\na.mp4,bea\n", ": lists a.mp4 twice; keep one line of it"),
         ("path,label\na.mp4,ash\n./a.mp4,ash\n", ": lists a.mp4 twice; keep one line of it"),
         ("path,label\n../a.mp4,ash\n", ", line 2: ../a.mp4 leads out of the folder; name clips by their path in"),
         ("path,label\nx/../../a.mp4,ash\n", ", line 2: x/../../a.mp4 leads out of the folder; name clips by"),
         ("path,label\n/etc/passwd,ash\n", ", line 2: /etc/passwd leads out of the folder; name clips by their path"),
-        ("path,label\n.,ash\n", ", line 2: '.' is no file; name clips by their path in"),
+        ("path,label\n.,ash\n", ", line 2: '.' is not a file; name clips by their path in"),
         ("path,label,background\na.mp4,ash,\nb.mp4,bea,park\n", ": names no background for a.mp4, but for others;"),
         ('path,label\n"a.mp4,ash\n', ": cannot be read (unexpected end of data)"),
         ("path,label\na.mp4,Rex\nb.mp4,rex\n", ": the labels 'Rex' and 'rex' differ in case or accents only"),
@@ -270,11 +285,13 @@ def test_a_missing_folder_a_file_and_an_empty_folder_are_refused(tmp_path):
     missing, file = tmp_path / "missing", tmp_path / "file.mp4"
     file.touch()
     (tmp_path / "empty").mkdir()
-    layouts = "lay the clips out as ROOT/<dog>/<background>/<recording>.mp4 or ROOT/<dog>/<recording>.mp4, or list them"
+    layouts = (
+        "lay the clips out as ROOT/<class>/<background>/<recording>.mp4 or ROOT/<class>/<recording>.mp4, or list them"
+    )
     for root, what in (
         (missing, "no such folder"),
         (file, "is a file, not a folder"),
-        (tmp_path / "empty", "holds no folders of dogs"),
+        (tmp_path / "empty", "holds no folders of classes"),
     ):
         error = refusal(root)
         assert type(error) is UserError

@@ -14,8 +14,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from dogjax.data import dog, places
-from dogjax.data.workers import map_on_all_cores
+from dogjax.workers import map_on_all_cores
+from dogjax.world import dog, places
 
 VERSION = 1
 BACKGROUNDS = ("garden", "beach", "livingroom", "street")
