@@ -1,0 +1,141 @@
+"""A run on arrays needs no TensorFlow: it trains, stops and resumes where importing TensorFlow raises."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dogjax.config import from_dict
+from dogjax.data.arrays import ArrayImages, make_array_batches, table_of_arrays
+from dogjax.data.splits import split_frames
+from dogjax.errors import UserError
+from dogjax.prng import Streams
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+
+PROGRAM = """
+import sys
+
+import pathlib
+
+import numpy as np
+
+from dogjax.config import from_dict
+from dogjax.data.arrays import table_of_arrays
+from dogjax.errors import Stopped
+from dogjax.files import read_json
+from dogjax.interrupt import Interrupt
+from dogjax.train.experiment import Material, build_experiment
+from dogjax.train.loop import Loop
+from dogjax.train.run import open_run
+from dogjax.train.workdir import Workdir
+
+root = pathlib.Path(sys.argv[1])
+rng = np.random.default_rng(0)
+labels = np.arange(60) % 3
+images = rng.integers(0, 256, (60, 16, 16, 3), dtype=np.uint8)
+images[..., 0] = 80 * labels[:, None, None]
+recording = np.array([f"{label}/{number // 15}" for number, label in enumerate(labels)])
+material = Material(*table_of_arrays(images, labels, ("a", "b", "c"), recording=recording, time=np.arange(60) / 3))
+config = from_dict({
+    "data": {"image_size": 16, "cache_dir": str(root / "cache")},
+    "split": {"strategy": "recording", "folds": 2},
+    "model": {"widths": [4], "kernels": [3], "dense": [8]},
+    "train": {"batch_size": 8, "epochs": 3},
+})
+
+def train(folder, stop_after):
+    workdir, interrupt = Workdir(folder), Interrupt()
+    with workdir.locked(), open_run(build_experiment(config, material), workdir) as run:
+        run.begin()
+        def watch(run):
+            if len(run.metrics) == stop_after:
+                interrupt._note(15, None)
+        interrupt._previous = {15: __import__("signal").SIG_DFL}
+        try:
+            Loop([run], interrupt, float("inf"), watch).complete()
+        except Stopped:
+            pass
+
+train(root / "whole", 0)
+train(root / "parts", 1)
+assert read_json(root / "parts/result.json")["status"] == "stopped"
+train(root / "parts", 0)
+assert list((root / "whole/tensorboard").iterdir())
+assert not any(name.split(".")[0].startswith("tensorflow") for name in sys.modules)
+"""
+
+
+def test_a_run_from_arrays_stops_and_resumes_to_the_same_bits_without_tensorflow(tmp_path):
+    for name in ("tensorflow", "tensorflow_datasets"):
+        (tmp_path / "broken" / name).mkdir(parents=True)
+        (tmp_path / "broken" / name / "__init__.py").write_text("raise ImportError('must not be imported')")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path / 'broken'}:{ROOT}"}
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr
+    whole, parts = (tmp_path / name for name in ("whole", "parts"))
+    assert (whole / "metrics.jsonl").read_bytes() == (parts / "metrics.jsonl").read_bytes()
+    assert (whole / "result.json").read_bytes() == (parts / "result.json").read_bytes()
+
+
+def made(**train):
+    labels, rng = np.arange(40) % 2, np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
+    _, table, pixels = table_of_arrays(images, labels, ("a", "b"), recording=np.repeat(list("abcd"), 10))
+    config = from_dict({"split": {"strategy": "frame"}, "data": {"image_size": 16}, "train": train})
+    split = split_frames(table, config.split, Streams(0))
+    return make_array_batches(table, pixels, split, config, Streams(0)), images
+
+
+def test_batches_of_arrays_are_pure_functions_of_the_step():
+    batches, images = made(batch_size=7)
+    every = list(batches.train_batches(0, 3 * batches.steps_per_epoch))
+    for start in (0, 2, batches.steps_per_epoch, 11):
+        for mine, other in zip(batches.train_batches(start, start + 3), every[start : start + 3]):
+            assert all(np.array_equal(mine[name], other[name]) for name in mine)
+    epoch = np.concatenate([batch["frame"] for batch in every[: batches.steps_per_epoch]])
+    assert sorted(epoch) == batches.split.train.tolist() and sorted(epoch) != epoch.tolist()
+    assert np.array_equal(every[0]["image"], images[every[0]["frame"]].astype(np.float32))
+
+
+def test_every_validation_frame_of_arrays_comes_once_and_padding_is_masked():
+    batches, _ = made(batch_size=7)
+    seen = [frame for batch in batches.validation_batches(3) for frame in batch["frame"][batch["mask"] > 0]]
+    assert seen == batches.split.validation.tolist()
+    assert {len(batch["frame"]) for batch in batches.validation_batches(0, 2)} == {7}
+    assert len(list(batches.validation_batches(0, 2))) == 2 * batches.validation_steps
+
+
+def test_arrays_that_do_not_fit_are_refused():
+    images = np.zeros((4, 8, 8, 3), np.uint8)
+    with pytest.raises(UserError, match=r"images: float32 of shape \(4, 8, 8, 3\); give an array of uint8"):
+        ArrayImages(images.astype(np.float32))
+    with pytest.raises(UserError, match=r"label: has shape \(3,\); give one entry for each of the 4 images"):
+        table_of_arrays(images, np.zeros(3, int), ("a", "b"))
+    with pytest.raises(UserError, match="labels: lie outside 0 to 1"):
+        table_of_arrays(images, np.full(4, 2), ("a", "b"))
+
+
+def test_augmentation_of_arrays_is_refused_and_not_ignored():
+    labels = np.arange(8) % 2
+    _, table, images = table_of_arrays(np.zeros((8, 8, 8, 3), np.uint8), labels, ("a", "b"))
+    config = from_dict({"augment": {"horizontal_flip": True}, "split": {"strategy": "frame", "folds": 2}})
+    split = split_frames(table, config.split, Streams(0))
+    with pytest.raises(UserError, match="augment: arrays are not augmented"):
+        make_array_batches(table, images, split, config, Streams(0))
+
+
+def test_the_fingerprint_of_arrays_follows_their_content():
+    images, labels = np.zeros((4, 8, 8, 3), np.uint8), np.arange(4) % 2
+    other = images.copy()
+    other[0, 0, 0, 0] = 1
+    prints = {
+        table_of_arrays(pixels, labels[::step], names)[0].fingerprint
+        for pixels, step, names in ((images, 1, ("a", "b")), (other, 1, ("a", "b")), (images, -1, ("a", "b")))
+    }
+    prints.add(table_of_arrays(images, labels, ("b", "a"))[0].fingerprint)
+    assert len(prints) == 4
