@@ -1,8 +1,8 @@
-"""A clip -> small square frames, by presentation time, one frame in memory at a time.
+"""Decodes a clip to small square SDR frames by presentation time, one frame in memory at a time.
 
-PyAV (FFmpeg) decodes. A frame is on screen from its own presentation time to that of the next one;
-sample k of a clip is what is on screen k / fps seconds after its first frame. Every choice here gives
-the same bits on every machine: the decoders are exact, and swscale is told to round exactly.
+PyAV (FFmpeg) decodes. A frame is on screen from its own presentation time until the next frame's. Sample k of a clip
+is the frame on screen k / fps seconds after the first one appears. HDR frames are mapped to SDR (`colour.py`). Every
+machine computes the same bits: the decoders are exact, and swscale is told to round exactly.
 """
 
 import contextlib
@@ -18,10 +18,11 @@ from av.error import FFmpegError
 from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from dogjax.data import colour
 from dogjax.errors import UserError
 
-# Counted up whenever the same file comes out as other pixels, for the fingerprint of a dataset.
-VERSION = 2
+# Counted up whenever the same file gives other pixels or another description, for the fingerprint of a dataset.
+VERSION = 3
 
 # The caller decodes as many clips at once as there are cores. Four threads keep a machine busy when few
 # clips are left, and bound the full-size frames that the decoders hold.
@@ -39,7 +40,8 @@ STATE_DURATION = ("matroska,webm", "flv", "asf")
 
 _SIDE_DATA: Any = SideDataContainer  # PyAV's types leave out its constructor
 
-WAY_OUT = "copy it again, or leave it out (data.on_bad_video=skip)"
+LEAVE_OUT = "leave it out (data.on_bad_video=skip)"
+WAY_OUT = f"copy it again, or {LEAVE_OUT}"
 
 
 class BadVideo(UserError):
@@ -59,7 +61,7 @@ class Frame(NamedTuple):
 
 
 def decode_frames(path: pathlib.Path, *, fps: float, image_size: int) -> Iterator[Frame]:
-    """Yields what is on screen at 0, 1 / fps, 2 / fps, ... seconds, each frame of the clip at most once.
+    """Yields the frames on screen at 0, 1 / fps, 2 / fps, ... seconds, each frame of the clip at most once.
 
     Frames are turned upright as their display matrix says and squashed to a square: by the mean over
     the area that a pixel covers, or bicubically where a side must grow. Missing timestamps are
@@ -71,8 +73,8 @@ def decode_frames(path: pathlib.Path, *, fps: float, image_size: int) -> Iterato
       image_size: side of the square, in pixels.
 
     Raises:
-      BadVideo: not a video, no video stream, nothing to decode, damaged or cut off. The last two may be
-        raised only after the frames before the damage.
+      BadVideo: not a video, no video stream, nothing to decode, colours that FFmpeg cannot convert, damaged or cut
+        off. The last two may be raised only after the frames before the damage.
     """
     with _open(path) as container:
         stream = _pick_stream(container, path)
@@ -80,11 +82,46 @@ def decode_frames(path: pathlib.Path, *, fps: float, image_size: int) -> Iterato
         # Containers round times to their tick (1 ms in Matroska): without this slack every third frame
         # of a 30 fps clip would seem to come too late for its own sample.
         slack = min(stream.time_base / 2, Fraction(1, 1000))
-        reformatter = VideoReformatter()
+        shrinker = _Shrinker(image_size)
         shown = _time_frames(_decode(container, stream, path), step)
         for start, frame in _take_samples(shown, Fraction(str(fps)), slack):
-            image = _square(frame, image_size, reformatter)
+            try:
+                image = shrinker.shrink(frame)
+            except FFmpegError as error:
+                matrix = colour.name_of(frame.colorspace, colour.MATRIX_NAMES)
+                raise BadVideo(
+                    f"{path}: FFmpeg cannot convert its colours ({matrix}) to RGB; convert it to BT.709, or {LEAVE_OUT}"
+                ) from error
             yield Frame(round(float(start), 6), image, measure_sharpness(image))
+
+
+def describe_recording(path: pathlib.Path) -> dict[str, Any]:
+    """Returns the format of the video that `decode_frames` decodes, as plain JSON, in FFmpeg's names.
+
+    The keys are `width` and `height` (pixels, before any turn), `frame_rate` (frames a second), `codec`,
+    `pixel_format`, `transfer`, `primaries`, `matrix`, `range` (`tv` is limited, `pc` is full), `rotation` (degrees
+    anticlockwise that make a frame upright) and `bit_rate` (bits a second). None: the file does not say.
+
+    Raises:
+      BadVideo: as `decode_frames`, but the file is not read beyond its first frame.
+    """
+    with _open(path) as container:
+        stream = _pick_stream(container, path)
+        frame = next(_decode(container, stream, path))
+        rate = stream.guessed_rate or stream.average_rate
+        return {
+            "width": frame.width,
+            "height": frame.height,
+            "frame_rate": round(float(rate), 3) if rate else None,
+            "codec": stream.codec.canonical_name,
+            "pixel_format": frame.format.name,
+            "transfer": colour.name_of(frame.color_trc, colour.TRANSFER_NAMES),
+            "primaries": colour.name_of(frame.color_primaries, colour.PRIMARIES_NAMES),
+            "matrix": colour.name_of(frame.colorspace, colour.MATRIX_NAMES),
+            "range": colour.name_of(frame.color_range, colour.RANGE_NAMES),
+            "rotation": frame.rotation,
+            "bit_rate": stream.bit_rate or None,
+        }
 
 
 def measure_sharpness(image: np.ndarray) -> float:
@@ -256,11 +293,21 @@ def _take_samples(
             sample = math.ceil((stop - slack) * rate)
 
 
-def _square(frame: Any, side: int, reformatter: VideoReformatter) -> np.ndarray:
-    shrinks = side <= min(frame.width, frame.height)
-    filter_ = Interpolation.AREA if shrinks else Interpolation.BICUBIC
-    small = reformatter.reformat(frame, side, side, "rgb24", interpolation=filter_ | EXACT, threads=1)
-    return _turn_upright(small.to_ndarray(), frame)
+class _Shrinker:
+    """Squashes frames to an upright SDR square. Keeps swscale's tables from frame to frame."""
+
+    def __init__(self, side: int) -> None:
+        self._side, self._sdr, self._hdr = side, VideoReformatter(), colour.HdrShrinker()
+
+    def shrink(self, frame: Any) -> np.ndarray:
+        shrinks = self._side <= min(frame.width, frame.height)
+        interpolation = (Interpolation.AREA if shrinks else Interpolation.BICUBIC) | EXACT
+        if frame.color_trc in colour.TRANSFERS:
+            image = self._hdr.shrink(frame, self._side, interpolation)
+        else:
+            small = self._sdr.reformat(frame, self._side, self._side, "rgb24", interpolation=interpolation, threads=1)
+            image = small.to_ndarray()
+        return _turn_upright(image, frame)
 
 
 def _turn_upright(image: np.ndarray, frame: Any) -> np.ndarray:
