@@ -330,7 +330,7 @@ def test_a_column_of_the_list_is_a_group_that_a_split_keeps_together(own_videos,
     other = SplitConfig(strategy="recording", folds=2)
     audit = audit_split(table, split_frames(table, other, Streams(0)), other)
     assert all(f"Both sides show the {name}" in " ".join(audit["warnings"]) for name in audit["shared_groups"])
-    with pytest.raises(UserError, match="split.strategy='persn': did you mean 'person'"):
+    with pytest.raises(UserError, match=r"split.strategy='persn': did you mean 'person'"):
         split_frames(table, SplitConfig(strategy="persn", folds=2), Streams(0))
 
 
