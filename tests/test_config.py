@@ -1,12 +1,23 @@
 """Configuration is strict: unknown names and wrong values are errors that say what to do."""
 
+import dataclasses
 import importlib
 import json
 import pathlib
 
 import pytest
 
-from dogjax.config import Config, defaults, field_names, flatten, from_dict, to_dict
+from dogjax.config import (
+    SOURCES,
+    Config,
+    DataConfig,
+    defaults,
+    field_names,
+    flatten,
+    from_dict,
+    replace_fields,
+    to_dict,
+)
 from dogjax.errors import UserError
 
 CONFIGS = sorted(path.stem for path in (pathlib.Path(__file__).parent.parent / "configs").glob("*.py"))
@@ -50,6 +61,23 @@ def test_every_config_file_is_valid_and_carries_its_command(name):
         ({"augment": {"zoom": 1.5}}, "augment.zoom=1.5"),
         ({"data": {"source": "videos"}}, "data.path is empty"),
         ({"data": {"source": "tfds"}}, "data.name is empty"),
+        ({"split": {"strategy": "blok"}}, "split.strategy='blok': did you mean 'block'?"),
+        (
+            {"split": {"strategy": "frame", "gap_seconds": 2.0}},
+            "split.gap_seconds=2.0: .*'frame' has no blocks of time",
+        ),
+        (
+            {"split": {"strategy": "recording", "block_seconds": 5.0}},
+            "split.block_seconds=5.0: .*has no blocks of time",
+        ),
+        ({"model": {"norm": "group", "norm_momentum": 0.9}}, "model.norm_momentum=0.9: .* keeps no statistics"),
+        ({"model": {"norm": "none", "norm_statistics": "precise"}}, "model.norm_statistics='precise': .* keeps no"),
+        ({"model": {"dense": [], "dropout": 0.5}}, "model.dropout=0.5: .*model.dense=\\(\\) has none; leave it out"),
+        ({"data": {"source": "tfds", "name": "x", "fps": 2.0}}, "data.fps=2.0: data.source='tfds' does not use it"),
+        (
+            {"data": {"source": "tfds", "name": "x", "on_bad_video": "skip"}},
+            "data.on_bad_video='skip': data.source='tfds'",
+        ),
         ({"data": {"path": "my_dogs"}}, "data.path='my_dogs': .* set data.source to 'videos' or 'tfds'"),
         ({"data": {"name": "stanford_dogs"}}, "data.name='stanford_dogs': .* set data.source to 'tfds'"),
     ],
@@ -86,3 +114,17 @@ def test_field_names_are_the_contract_s():
     names = ["seed", *(f"{group}.{field}" for group, fields in expected.items() for field in fields.split())]
     assert field_names() == names
     assert [name for name, _ in flatten(to_dict(Config()))] == names
+
+
+def test_every_source_is_a_module_with_one_function_and_reads_fields_that_exist():
+    known = {field.name for field in dataclasses.fields(DataConfig)}
+    for source in SOURCES.values():
+        assert callable(importlib.import_module(source.module).open_source)
+        assert {*source.reads, source.required} - {""} <= known
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_experiment_is_sound_with_every_arm(name):
+    config = from_dict(importlib.import_module(f"configs.{name}").get_config().to_dict())
+    for _, fields in config.study.arms:
+        replace_fields(config, dict(fields))

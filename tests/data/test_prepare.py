@@ -1,6 +1,8 @@
 """Videos become one dataset of frames: once, whole, the same after any interruption, and readable by `tfds` alone."""
 
 import dataclasses
+import errno
+import fcntl
 import pathlib
 import shutil
 import signal
@@ -11,13 +13,16 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from dogjax.config import DataConfig
+from dogjax.config import DataConfig, SplitConfig
 from dogjax.data import frames, prepare
+from dogjax.data.audit import audit_split
 from dogjax.data.decode import BadVideo, decode_frames, measure_sharpness
 from dogjax.data.frames import DiskImages, MemoryImages, open_images
 from dogjax.data.sources import videos as videos_source
+from dogjax.data.splits import split_frames
 from dogjax.data.table import load_frames, read_index
 from dogjax.errors import UserError
+from dogjax.prng import Streams
 from tests.data.videos import busy_pictures, cut, number_in, picture_of, write_video
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -269,6 +274,64 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_names_the_flag(videos, 
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"data.cache_dir: cannot write to .*set --config.data.cache_dir"):
         prepare.prepare(config_of(videos, tmp_path / "file"))
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing", "index"])
+def test_a_cached_dataset_that_is_not_whole_is_made_again(videos, tmp_path, prepared, capsys, damage):
+    """As a power cut leaves one whose files were never flushed."""
+    made = prepare.prepare(config_of(videos, tmp_path))
+    records = max(made.folder.rglob("*"), key=lambda path: path.is_file() and "array_record" in path.name)
+    broken = made.folder / "index.npz" if damage == "index" else records
+    if damage == "missing":
+        broken.unlink()
+    else:
+        broken.write_bytes(b"" if damage == "truncated" else bytes(broken.stat().st_size))
+    again = prepare.prepare(config_of(videos, tmp_path))
+    assert "is damaged: prepared again" in capsys.readouterr().out
+    assert content(again.folder) == content(prepared.folder)
+
+
+def test_a_damaged_record_is_one_sentence(videos, tmp_path):
+    made = prepare.prepare(config_of(videos, tmp_path))
+    for path in made.folder.rglob("*array_record*"):
+        path.write_bytes(path.read_bytes()[:100] + bytes(path.stat().st_size - 100))
+    with pytest.raises(UserError, match="these prepared frames are damaged; remove the folder"):
+        open_images(load_frames(made.folder, ()), SIZE).read(np.arange(12))
+
+
+def test_a_cache_without_locks_is_used_without(videos, tmp_path, prepared, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    other = tmp_path / "frames" / f".{prepared.fingerprint}.of_another.tmp"
+    other.mkdir(parents=True)
+    made = prepare.prepare(config_of(videos, tmp_path))
+    assert content(made.folder) == content(prepared.folder)
+    assert other.exists()  # another process may be making it
+
+
+def test_a_column_of_the_list_is_a_group_that_a_split_keeps_together(own_videos, tmp_path):
+    people = dict(zip(sorted(CLIPS), ("ann", "bob", "ann", "bob")))
+    rows = [
+        f'"{name}",{"ash" if number % 4 < 2 else "bea"},{person}'
+        for number, (name, person) in enumerate(people.items())
+    ]
+    (own_videos / "clips.csv").write_text("path,label,person\n" + "\n".join(rows) + "\n")
+    made = prepare.prepare(config_of(own_videos, tmp_path / "cache"))
+    assert made.description["groups"] == {"person": ["ann", "bob"]}
+    table = load_frames(made.folder, ())
+    assert [people[name.split("@")[0]] for name in table.frame_id] == table.groups["person"].tolist()
+    config = SplitConfig(strategy="person", folds=2)
+    split = split_frames(table, config, Streams(0))
+    sides = [set(table.groups["person"][frames]) for frames in (split.train, split.validation)]
+    assert sorted(map(sorted, sides)) == [["ann"], ["bob"]]
+    assert audit_split(table, split, config)["shared_groups"] == {}
+    other = SplitConfig(strategy="recording", folds=2)
+    audit = audit_split(table, split_frames(table, other, Streams(0)), other)
+    assert all(f"Both sides show the {name}" in " ".join(audit["warnings"]) for name in audit["shared_groups"])
+    with pytest.raises(UserError, match=r"split.strategy='persn': did you mean 'person'"):
+        split_frames(table, SplitConfig(strategy="persn", folds=2), Streams(0))
 
 
 # Processes of their own: each loads TensorFlow, and so they run side by side.

@@ -210,3 +210,10 @@ def test_description_names_every_frame_of_both_sides():
     assert described["train"] == [str(name) for name in table.frame_id[split.train]]
     assert described["validation"] == [str(name) for name in table.frame_id[split.validation]]
     assert len(described["sha256"]) == 64
+
+
+def test_a_class_that_only_trains_does_not_size_the_blocks():
+    table = make_table([("ash", "ash/1", "", 1), ("bea", "bea/1", "", 40), ("cole", "cole/1", "", 40)])
+    split = split_frames(table, SplitConfig(train_only=("ash",)), STREAMS)
+    assert split.block_seconds == pytest.approx(39 / 4, rel=0.002)
+    assert set(table.label[split.train]) == {0, 1, 2} and set(table.label[split.validation]) == {1, 2}

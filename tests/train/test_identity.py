@@ -4,12 +4,15 @@ import contextlib
 
 import jax
 import pytest
+import tensorflow as tf
 
+from dogjax import runtime
 from dogjax.config import replace_fields
 from dogjax.files import read_json
 from dogjax.interrupt import Interrupt
+from dogjax.prng import SPLIT_DRAWS
 from dogjax.train.experiment import build_experiment, load_material
-from dogjax.train.identity import environment
+from dogjax.train.identity import code_sha256, environment
 from dogjax.train.loop import Loop
 from dogjax.train.run import open_run
 from dogjax.train.workdir import Workdir
@@ -28,6 +31,32 @@ def test_a_setting_of_jax_that_changes_bits_changes_the_environment(setting, nam
     with setting():
         after = environment(1, "tf.data")
     assert {key for key in after if after[key] != before[key]} == {name}
+
+
+def test_the_code_of_a_run_is_hashed_and_comments_and_other_rooms_are_not(tmp_path):
+    def hashed(step="x = 1", page="y = 1"):
+        package = tmp_path / str(len(list(tmp_path.iterdir())))
+        for name, text in (("train/step.py", step), ("report/page.py", page)):
+            (package / name).parent.mkdir(parents=True)
+            (package / name).write_text(text)
+        return code_sha256(package)
+
+    same = {hashed(), hashed('"""Says what it does."""\n\nx  =  1  # a reason\n'), hashed(page="y = 2")}
+    assert len(same) == 1
+    assert hashed(step="x = 2") not in same
+
+
+def test_an_environment_tells_the_code_the_flags_in_force_and_the_tensorflow_that_is_there():
+    found = environment(1, "tf.data")
+    assert found["code"] == code_sha256()
+    assert found["xla_flags"] == runtime.xla_flags() != ""
+    assert found["packages"]["tensorflow"] == tf.version.VERSION
+    assert environment(1, "numpy")["batches"] == "numpy"
+
+
+def test_draws_of_the_split_stream_have_counters_of_their_own():
+    counters = list(SPLIT_DRAWS.values())
+    assert len(set(counters)) == len(counters)
 
 
 def segments(workdir):

@@ -295,7 +295,7 @@ def test_what_a_killed_process_left_half_written_is_cleared_and_a_cache_in_the_f
 
 def test_a_folder_of_other_files_is_left_alone(setup, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(UserError, match="holds files that are no run's"):
+    with pytest.raises(UserError, match="holds files of another program"):
         setup.train(tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["thesis.tex"]
 

@@ -1,5 +1,6 @@
 """The train step is pure, sharded without changing its meaning, and its parts do what their names say."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -102,6 +103,30 @@ def test_poke_moves_one_parameter_by_one_unit_in_the_last_place():
     assert moved[0][1] == np.nextafter(moved[0][0], np.float32(np.inf))
     other = poke_parameter(plain, Streams(0, {"poke": 1}).numpy("poke"))
     assert state_sha256(other) != state_sha256(poked)
+
+
+class Drawn:
+    """A generator that draws the given places."""
+
+    def __init__(self, *places):
+        self._places = iter(places)
+
+    def integers(self, _):
+        return next(self._places)
+
+
+def test_poke_moves_no_parameter_that_is_0():
+    params = {"a": jnp.zeros(3), "b": jnp.array([0.0, 2.0, 0.0])}
+    poked = poke_parameter(params, Drawn(0, 2, 5, 4))
+    assert not np.any(poked["a"])
+    assert np.array_equal(poked["b"], [0, np.nextafter(np.float32(2), np.float32(3)), 0])
+
+
+def test_poke_of_a_network_in_bfloat16_survives_its_rounding():
+    network = Network(dataclasses.replace(SMALL, dtype="bfloat16"), 3)
+    plain, poked = (start(network=network, poke=poke)[1].params for poke in (False, True))
+    rounded = [[np.asarray(leaf, jnp.bfloat16) for leaf in jax.tree.leaves(params)] for params in (plain, poked)]
+    assert sum(np.count_nonzero(a != b) for a, b in zip(*rounded, strict=True)) == 1
 
 
 def test_average_lags_behind_the_weights_and_then_decays():

@@ -55,11 +55,14 @@ class PlainPets(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     labels = ("Mr. Brown", "Žofie", "犬")
+    names = labels
+    pixels = np.full((20, 30, 1), 40, np.uint8)
     supervised_keys: tuple | None = ("image", "label")
 
     def _info(self):
-        image = tfds.features.Image(shape=(None, None, 1))
-        features = {"image": image, "label": tfds.features.ClassLabel(names=list(type(self).labels[:3]))}
+        dtype, channels = self.pixels.dtype, self.pixels.shape[-1]
+        image = tfds.features.Image(shape=(None, None, channels), dtype=dtype)
+        features = {"image": image, "label": tfds.features.ClassLabel(names=list(self.names))}
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features), supervised_keys=self.supervised_keys
         )
@@ -70,7 +73,7 @@ class PlainPets(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self):
         for number in range(6):
             labels = type(self).labels
-            yield number, {"image": np.full((20, 30, 1), 40 * number, np.uint8), "label": labels[number % len(labels)]}
+            yield number, {"image": self.pixels * self.pixels.dtype.type(number), "label": labels[number % len(labels)]}
 
 
 def config_of(data_dir, cache, name="stanford_dogs"):
@@ -201,3 +204,47 @@ def test_datasets_of_dogs_are_labelled_images_to_us(tmp_path, name, classes):
     with tfds.testing.mock_data():
         builder = catalogue.open_builder(name, str(tmp_path))
     assert len(catalogue.label_names(builder)) == classes
+
+
+def test_corrected_labels_and_reordered_classes_are_other_data(tmp_path, monkeypatch):
+    """The same name and version, the same number of examples, the same sizes in bytes."""
+
+    def prints():
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        PlainPets(data_dir=folder).download_and_prepare()
+        return prepare(config_of(folder, tmp_path / "cache", "plain_pets")).fingerprint
+
+    (tmp_path / "cache").mkdir()
+    seen = [prints(), prints()]
+    assert seen[0] == seen[1]  # the folder is not what counts
+    monkeypatch.setattr(PlainPets, "labels", ("Žofie", "Mr. Brown", "犬"))
+    seen.append(prints())
+    monkeypatch.undo()
+    monkeypatch.setattr(PlainPets, "names", ("犬", "Mr. Brown", "Žofie"))
+    seen.append(prints())
+    assert len(set(seen)) == 3
+
+
+@pytest.mark.parametrize(
+    ("pixels", "what"),
+    [
+        (np.full((20, 30, 1), 4000, np.uint16), "uint16 with 1 channels"),
+        (np.full((20, 30, 1), 0.1, np.float32), "float32 with 1 channels"),
+        (np.full((20, 30, 4), 40, np.uint8), "uint8 with 4 channels"),
+    ],
+)
+def test_images_of_other_pixels_are_refused_and_not_clipped(tmp_path, monkeypatch, pixels, what):
+    monkeypatch.setattr(PlainPets, "pixels", pixels)
+    with pytest.raises(UserError, match=f"data.name='plain_pets': its images are {what}; use a dataset of grey or RGB"):
+        prepare(config_of(tmp_path / "tfds", tmp_path / "cache", "plain_pets"))
+
+
+def test_a_class_without_frames_does_not_stop_a_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(PlainPets, "names", ("Ash", *PlainPets.names, "Zoe"))
+    PlainPets(data_dir=tmp_path / "tfds").download_and_prepare()
+    made = prepare(config_of(tmp_path / "tfds", tmp_path / "cache", "plain_pets"))
+    assert made.description["notes"] == ["no frame shows Ash, Zoe: left out of the classes"]
+    table = load_frames(made.folder, ())
+    assert table.label_names == ("Mr. Brown", "Žofie", "犬")
+    assert np.bincount(table.label).tolist() == [2, 2, 2]
+    assert len(split_frames(table, SplitConfig(strategy="frame", folds=2), Streams(0)).train) == 3

@@ -296,3 +296,82 @@ def test_a_missing_folder_a_file_and_an_empty_folder_are_refused(tmp_path):
         error = refusal(root)
         assert type(error) is UserError
         assert str(error) == f"data.path={root}: {what}; {layouts} in ROOT/clips.csv"
+
+
+# Names that differ in nothing that a person would see: two groups of one thing, which a split would put on either side.
+
+
+@pytest.mark.parametrize(
+    "rows, message",
+    [
+        ("1.mp4,ash,a,garden\n2.mp4,bea,b,Garden\n", "the backgrounds 'Garden' and 'garden' differ in case or accents"),
+        ("1.mp4,ash,a,K\u00fcche\n2.mp4,bea,b,Ku\u0308che\n", "differ in case or accents only; use one name"),
+        ("1.mp4,ash,Walk,x\n2.mp4,bea,walk,x\n", "the recordings 'Walk' and 'walk' differ in case or accents only"),
+    ],
+)
+def test_backgrounds_and_recordings_that_differ_in_case_or_form_are_refused(tmp_path, rows, message):
+    error = refusal(fill_listed(tmp_path, "path,label,recording,background\n" + rows, "1.mp4", "2.mp4"))
+    assert type(error) is UserError and message in str(error)
+
+
+def test_backgrounds_of_folders_that_differ_in_case_are_refused(tmp_path):
+    error = refusal(fill(tmp_path, "ash/garden/1.mp4", "bea/Garden/1.mp4"), "skip")
+    assert "the backgrounds 'Garden' and 'garden' differ in case or accents only; use one name" in str(error)
+
+
+def test_a_recording_of_several_classes_is_noted(tmp_path):
+    text = "path,label,recording\n1.mp4,ash,1\n2.mp4,bea,1\n3.mp4,bea,2\n"
+    notes = find_clips(fill_listed(tmp_path, text, "1.mp4", "2.mp4", "3.mp4"), "fail").notes
+    assert len(notes) == 1 and notes[0].startswith("recording '1' holds clips of several classes (ash, bea)")
+
+
+def test_videos_that_the_list_leaves_out_are_noted(tmp_path):
+    text = "path,label\na/1.mp4,ash\nb/2.mp4,bea\n"
+    root = fill_listed(tmp_path, text, "a/1.mp4", "b/2.mp4", "b/3.mp4", "b/.hidden.mp4", "b/notes.txt")
+    assert find_clips(root, "fail").notes == [
+        f"1 videos in {root} are not in clips.csv and are not used, such as 3.mp4"
+    ]
+
+
+def test_a_list_under_a_misspelt_name_is_refused(tmp_path):
+    (fill(tmp_path, *DOGS) / "Clips.csv").write_text("path,label\n")
+    assert f"{tmp_path / 'Clips.csv'}: is not read under this name; rename it to clips.csv" in str(refusal(tmp_path))
+
+
+# Columns of the user's own.
+
+
+def test_an_unknown_column_is_kept_as_a_group(tmp_path):
+    text = "path,label,person,device\n1.mp4,ash,ann,phone\n2.mp4,bea,bob,tablet\n"
+    clips, *_ = find_clips(fill_listed(tmp_path, text, "1.mp4", "2.mp4"), "fail")
+    assert [clip.groups for clip in clips] == [
+        {"person": "ann", "device": "phone"},
+        {"person": "bob", "device": "tablet"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "column, message",
+    [
+        *((name, "did you mean 'recording'?") for name in ("recordin", "recordings", "recodring", "Recording")),
+        *((name, "did you mean 'label'?") for name in ("lable", "labels", "labl", "lapel")),
+        ("backgroud", "did you mean 'background'?"),
+        ("time", "'time' cannot be the name of a group"),
+        ("frame_id", "'frame_id' cannot be the name of a group"),
+        ("my person", "'my person' cannot be the name of a group"),
+        ("", "'' cannot be the name of a group"),
+    ],
+)
+def test_a_column_that_may_be_a_misspelt_one_is_refused(tmp_path, column, message):
+    text = f"path,label,{column}\n1.mp4,ash,x\n"
+    assert message in str(refusal(fill_listed(tmp_path, text, "1.mp4")))
+
+
+def test_a_group_without_an_entry_is_refused(tmp_path):
+    text = "path,label,person\n1.mp4,ash,ann\n2.mp4,bea,\n"
+    assert ", line 3: names no person; fill it in" in str(refusal(fill_listed(tmp_path, text, "1.mp4", "2.mp4")))
+
+
+def test_entries_of_a_group_that_differ_in_case_are_refused(tmp_path):
+    text = "path,label,person\n1.mp4,ash,Ann\n2.mp4,bea,ann\n"
+    assert "column person, 'Ann' and 'ann'" in str(refusal(fill_listed(tmp_path, text, "1.mp4", "2.mp4")))
