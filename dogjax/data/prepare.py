@@ -16,7 +16,7 @@ from dogjax.config import SOURCES, DataConfig
 from dogjax.data.builder import dataset_folder
 from dogjax.data.cache import cache_folder, is_whole, locked, write_manifest
 from dogjax.data.host import prepare_host
-from dogjax.data.sources.source import Source
+from dogjax.data.sources.source import FORMATS, Source
 from dogjax.data.table import GROUP, Prepared, read_index
 from dogjax.errors import UserError
 from dogjax.files import read_json, replacing_folder, sha256_of_json, write_json
@@ -72,6 +72,7 @@ def _describe(folder: pathlib.Path, fingerprint: str, problems: list[str], notes
         "recordings": _distinct(index["recording"]),
         "backgrounds": _distinct(index["background"]),
         "groups": {name.removeprefix(GROUP): _distinct(index[name]) for name in index if name.startswith(GROUP)},
+        "formats": read_json(folder / FORMATS) if (folder / FORMATS).exists() else {},
         "problems": problems,
         "notes": notes + left_out,
     }

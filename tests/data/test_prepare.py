@@ -16,12 +16,13 @@ import tensorflow_datasets as tfds
 from dogjax.config import DataConfig, SplitConfig
 from dogjax.data import frames, prepare
 from dogjax.data.audit import audit_split
-from dogjax.data.decode import BadVideo, decode_frames, measure_sharpness
+from dogjax.data.decode import BadVideo, decode_frames, describe_recording, measure_sharpness
 from dogjax.data.frames import DiskImages, MemoryImages, open_images
 from dogjax.data.sources import videos as videos_source
 from dogjax.data.splits import split_frames
 from dogjax.data.table import load_frames, read_index
 from dogjax.errors import UserError
+from dogjax.files import read_json
 from dogjax.prng import Streams
 from tests.data.videos import busy_pictures, cut, number_in, picture_of, write_video
 
@@ -132,6 +133,23 @@ def test_the_description_counts_frames_and_names_groups(prepared):
     assert len(description["recordings"]) == 4
     assert description["problems"] == []
     assert description["fingerprint"] == prepared.folder.name
+
+
+def test_the_format_of_every_recording_is_kept_with_the_dataset(prepared, videos):
+    formats = prepared.describe()["formats"]
+    assert formats == read_json(prepared.folder / "recordings.json")
+    assert sorted(formats) == prepared.describe()["recordings"]
+    for name in CLIPS:
+        (recording,) = (recording for recording in formats if recording in name)
+        assert formats[recording] == describe_recording(videos / name)
+
+
+def test_a_recording_of_several_clips_has_the_format_of_its_first_one(tmp_path):
+    for number, rate in enumerate((5, 10, 10, 5)):
+        write_video(tmp_path / f"videos/{number}.mkv", [picture_of(number)] * 5, rate=rate)
+    (tmp_path / "videos/clips.csv").write_text("path,label,recording\n0.mkv,a,x\n1.mkv,a,x\n2.mkv,b,y\n3.mkv,b,y\n")
+    formats = prepare.prepare(config_of(tmp_path / "videos", tmp_path / "cache")).describe()["formats"]
+    assert {name: recording["frame_rate"] for name, recording in formats.items()} == {"x": 5, "y": 10}
 
 
 def test_frames_beyond_the_memory_budget_are_read_from_the_disk_and_are_the_same(prepared, monkeypatch):

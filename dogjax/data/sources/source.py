@@ -8,6 +8,9 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+# A file that `Source.write` may add: the format of each recording, or of its first clip (`decode.describe_recording`).
+FORMATS = "recordings.json"
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:

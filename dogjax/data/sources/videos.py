@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import av
 import numpy as np
@@ -13,11 +14,11 @@ from tqdm import tqdm
 from dogjax.config import DataConfig
 from dogjax.data import decode
 from dogjax.data.builder import Example, write_dataset
-from dogjax.data.decode import BadVideo, decode_frames
+from dogjax.data.decode import BadVideo, decode_frames, describe_recording
 from dogjax.data.sources.clips import Clip, find_clips
-from dogjax.data.sources.source import Source
+from dogjax.data.sources.source import FORMATS, Source
 from dogjax.errors import UserError
-from dogjax.files import expand_path
+from dogjax.files import expand_path, write_json
 from dogjax.workers import map_on_all_cores
 
 
@@ -65,14 +66,22 @@ def _write(folder: pathlib.Path, clips: list[Clip], root: pathlib.Path, config: 
         bar = tqdm(examples, "writing frames", total, unit=" frames", disable=None)
         names = sorted({clip.label for clip in clips})
         write_dataset(folder, bar, names, config.image_size, sorted(clips[0].groups))
+    formats: dict[str, dict[str, Any]] = {}
+    for clip, spooled in good:
+        formats.setdefault(clip.recording, spooled.format)
+    write_json(folder / FORMATS, formats)
     return problems
 
 
 @dataclasses.dataclass(frozen=True)
 class _Spooled:
-    """The frames of one clip: raw pixels in a file, so that a long clip never sits in memory."""
+    """The frames of one clip: raw pixels in a file, so that a long clip never sits in memory.
+
+    `format`: what `decode.describe_recording` returns.
+    """
 
     path: pathlib.Path
+    format: dict[str, Any]
     times: list[float]
     sharpness: list[float]
 
@@ -94,7 +103,7 @@ def _decode_all(clips: list[Clip], spool: pathlib.Path, config: DataConfig) -> l
 
 def _decode(path: pathlib.Path, target: pathlib.Path, config: DataConfig, stop: threading.Event) -> _Spooled:
     """Decodes to the end of the clip, or until `stop` is set because nobody needs the frames any more."""
-    spooled = _Spooled(target, [], [])
+    spooled = _Spooled(target, describe_recording(path), [], [])
     with target.open("wb") as file:
         for frame in decode_frames(path, fps=config.fps, image_size=config.image_size):
             if stop.is_set():
