@@ -26,7 +26,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, ColorTrc, Interpolation, VideoReformatter
 
 REFERENCE_WHITE = 203.0  # cd/m2
-PEAK = 1000.0  # cd/m2, the nominal peak of HLG, and of the displays that phones' PQ is made for
+PEAK = 1000.0  # cd/m2, the nominal peak of HLG; brighter PQ is clipped
 
 # swscale writes the 16-bit code 255 * 256, not 65535, for the white of a limited-range frame.
 WHITE_CODE = 65280
@@ -120,7 +120,7 @@ def name_of(number: int, names: tuple[str, ...]) -> str | None:
 
 @dataclasses.dataclass(frozen=True)
 class Transfer:
-    """A transfer characteristic of HDR video, and the SDR encoding of the same light.
+    """Describes a transfer characteristic of HDR video, and the SDR encoding of the same light.
 
     `decode`: signal in [0, 1] to light. `encode_sdr`: light to SDR signal. `decode_sdr`: its inverse.
     """
@@ -131,18 +131,18 @@ class Transfer:
 
     @functools.cached_property
     def signals(self) -> np.ndarray:
-        """SDR signal, in 1 / `SIGNAL_ONE`, of each code of a 16-bit HDR signal: uint16 `[65536]`."""
+        """Returns the SDR signal, in 1 / `SIGNAL_ONE`, of each code of a 16-bit HDR signal: uint16 `[65536]`."""
         hdr = np.minimum(np.arange(65536) / WHITE_CODE, 1)
         return np.rint(self.encode_sdr(self.decode(hdr)) * SIGNAL_ONE).astype(np.uint16)
 
     @functools.cached_property
     def light(self) -> np.ndarray:
-        """Light, in 1 / `LIGHT_ONE`, of each code of an SDR signal with headroom: int64 `[65536]`."""
+        """Returns the light, in 1 / `LIGHT_ONE`, of each code of an SDR signal with headroom: int64 `[65536]`."""
         return np.rint(self.decode_sdr(np.arange(65536) / SIGNAL_ONE) * LIGHT_ONE).astype(np.int64)
 
     @functools.cached_property
     def pixels(self) -> np.ndarray:
-        """Pixel for each fourth root of light: uint8 `[55110]`."""
+        """Returns the pixel for each fourth root of light: uint8 `[55110]`."""
         light = (np.arange(_root_of(np.array([MAX_LIGHT]))[0] + 1) / ROOT_STEPS) ** 4 / LIGHT_ONE
         return np.rint(roll_off(self.encode_sdr(light)) * 255).astype(np.uint8)
 
@@ -154,7 +154,7 @@ TRANSFERS = {
 
 
 class HdrShrinker:
-    """Resizes HDR frames to SDR squares. Keeps swscale's tables from frame to frame."""
+    """Resizes HDR frames to SDR squares. Keeps swscale's tables between frames."""
 
     def __init__(self) -> None:
         self._to_rgb, self._resize = VideoReformatter(), VideoReformatter()
@@ -183,7 +183,7 @@ class HdrShrinker:
 
 
 def _samples(plane, width: int) -> np.ndarray:
-    """A view of a 16-bit plane without the padding of its lines: uint16 `[height, width]`."""
+    """Returns a view of a 16-bit plane without the padding of its lines: uint16 `[height, width]`."""
     return np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[:, :width]
 
 
@@ -196,7 +196,7 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 
 
 def _pq_to_luminance(signal: np.ndarray) -> np.ndarray:
-    """cd/m2 of a PQ signal. ITU-R BT.2100, table 4."""
+    """Returns the cd/m2 of a PQ signal. ITU-R BT.2100, table 4."""
     power = np.maximum(signal, 0) ** (1 / _M2)
     return 10_000 * (np.maximum(power - _C1, 0) / (_C2 - _C3 * power)) ** (1 / _M1)
 

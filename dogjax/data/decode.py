@@ -34,8 +34,8 @@ EXACT = (
     Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 )
 
-# Containers that state their duration. FFmpeg estimates that of the others from what is in the file, and
-# MP4 is better checked by its index.
+# Containers that state their duration. FFmpeg estimates the duration of the others from the packets, and the index is
+# the better check of MP4.
 STATE_DURATION = ("matroska,webm", "flv", "asf")
 
 _SIDE_DATA: Any = SideDataContainer  # PyAV's types leave out its constructor
@@ -45,11 +45,11 @@ WAY_OUT = f"copy it again, or {LEAVE_OUT}"
 
 
 class BadVideo(UserError):
-    """One clip cannot be used; the others may be fine."""
+    """Reports that one clip cannot be used; the others may be fine."""
 
 
 class Frame(NamedTuple):
-    """A sampled frame.
+    """Holds a sampled frame.
 
     `time`: seconds from the clip's first frame to this one's presentation, to the microsecond.
     `image`: uint8 `[side, side, 3]`, RGB. `sharpness`: see `measure_sharpness`.
@@ -125,9 +125,9 @@ def describe_recording(path: pathlib.Path) -> dict[str, Any]:
 
 
 def measure_sharpness(image: np.ndarray) -> float:
-    """Variance of the Laplacian (4 neighbours, edges left out) of the luma (ITU-R BT.601).
+    """Returns the variance of the Laplacian (4 neighbours, without the edges) of the luma (ITU-R BT.601).
 
-    Integers until the last division, so that no machine sums in another order.
+    All sums are of integers, so that their order does not matter.
 
     Args:
       image: uint8 `[height, width, 3]`.
@@ -169,7 +169,7 @@ def _starts_like_mp4(path: pathlib.Path) -> bool:
 
 
 def _ends_within_index(path: pathlib.Path) -> bool:
-    """Whether an MP4 or MOV file is cut off within its index: FFmpeg then makes do with what is left of it."""
+    """Returns whether an MP4 or MOV file is cut off within its index. FFmpeg reads such a file without an error."""
     position, size, kind = 0, path.stat().st_size, b""
     with path.open("rb") as file:
         while position < size:
@@ -184,7 +184,7 @@ def _ends_within_index(path: pathlib.Path) -> bool:
 
 
 def _pick_stream(container: Any, path: pathlib.Path) -> Any:
-    """The default, then the largest, then the first video stream; cover art is none."""
+    """Picks the default video stream, then the largest, then the first. Cover art is not a video stream."""
     if _starts_like_mp4(path) and _ends_within_index(path):
         raise _without_index(path)
     picture = av.stream.Disposition.attached_pic
@@ -203,7 +203,7 @@ def _pick_stream(container: Any, path: pathlib.Path) -> Any:
 
 
 def _decode(container: Any, stream: Any, path: pathlib.Path) -> Iterator[Any]:
-    """Whole frames in presentation order; then checks that the file held all that it announced."""
+    """Yields the frames in presentation order, then checks that the file held all that it announced."""
     started = is_cut = False
     end = longest = Fraction(0)
     packets = container.demux()
@@ -223,7 +223,7 @@ def _decode(container: Any, stream: Any, path: pathlib.Path) -> Iterator[Any]:
             is_cut = packet.is_corrupt
             frames = packet.decode()
         except FFmpegError as error:
-            # A recording may begin between two key frames: what precedes the first picture is no damage.
+            # A recording may begin between two key frames: errors before the first picture are not damage.
             if not started:
                 continue
             raise _damage(path, end) from error
@@ -248,7 +248,7 @@ def _damage(path: pathlib.Path, end: Fraction) -> BadVideo:
 
 
 def _declared_end(container: Any, stream: Any) -> Fraction:
-    """Where the header says that the file ends, in seconds; 0 where it does not say."""
+    """Returns the end of the file by its header, in seconds; 0 if the header does not say."""
     if container.format.name == "avi":
         return stream.frames * stream.time_base
     if container.format.name in STATE_DURATION:
@@ -257,14 +257,14 @@ def _declared_end(container: Any, stream: Any) -> Fraction:
 
 
 def _index_ends_beyond(stream: Any, size: int) -> bool:
-    """Whether the index (MP4, MOV, AVI) points past the end of the file: the one exact sign of a cut."""
+    """Returns whether the index (MP4, MOV, AVI) points past the end of the file: the one exact sign of a cut."""
     return any(entry.pos + entry.size > size for entry in stream.index_entries)
 
 
 def _time_frames(frames: Iterable[Any], step: Fraction) -> Iterator[tuple[Fraction, Fraction, Any]]:
-    """When each frame appears and disappears, in seconds from the first one's appearance.
+    """Yields when each frame appears and disappears, in seconds from the first one's appearance, and the frame.
 
-    A frame without a timestamp, or whose clock jumps back, comes `step` after the one before.
+    A frame without a timestamp, or whose clock jumps back, appears `step` after the frame before it.
     """
     start, origin, shown = Fraction(0), None, None
     for frame in frames:
@@ -285,7 +285,7 @@ def _time_frames(frames: Iterable[Any], step: Fraction) -> Iterator[tuple[Fracti
 def _take_samples(
     shown: Iterable[tuple[Fraction, Fraction, Any]], rate: Fraction, slack: Fraction
 ) -> Iterator[tuple[Fraction, Any]]:
-    """Frames that are on screen at a multiple of 1 / rate, once each, and when they appear."""
+    """Yields the frames that are on screen at a multiple of 1 / rate, once each, and when they appear."""
     sample = 0
     for start, stop, frame in shown:
         if sample / rate < stop - slack:
