@@ -48,6 +48,10 @@ class BadVideo(UserError):
     """Reports that one clip cannot be used; the others may be fine."""
 
 
+class UnreadableVideo(UserError):
+    """The system could not read a clip this time. That says nothing about its bytes, so it is not remembered."""
+
+
 class Frame(NamedTuple):
     """Holds a sampled frame.
 
@@ -148,8 +152,7 @@ def _open(path: pathlib.Path) -> Iterator[Any]:
         # An absolute path cannot be taken for a protocol ('a:b.mp4'); old cameras write titles in other encodings.
         container = av.open(str(path.absolute()), metadata_errors="replace")
     except (FFmpegError, ValueError) as error:
-        if isinstance(error, OSError):
-            raise BadVideo(f"{path}: cannot be read ({error.strerror}); mend it, or {WAY_OUT}") from error
+        _check_reading(error, path)
         if _starts_like_mp4(path):
             raise _without_index(path) from error
         raise BadVideo(f"{path}: is not a video, FFmpeg finds no format that fits; {WAY_OUT}") from error
@@ -157,6 +160,15 @@ def _open(path: pathlib.Path) -> Iterator[Any]:
         if container.format.name.endswith("_pipe") or container.format.name == "image2":
             raise BadVideo(f"{path}: is a picture, not a video; {WAY_OUT}")
         yield container
+
+
+def _check_reading(error: Exception, path: pathlib.Path) -> None:
+    """Raises UnreadableVideo if the system failed, not the file: a network drive, or memory."""
+    if isinstance(error, OSError) and not isinstance(error, BlockingIOError):
+        raise UnreadableVideo(
+            f"{path}: cannot be read ({error.strerror}); start the same command again, or remove the file if that does "
+            "not help"
+        ) from error
 
 
 def _without_index(path: pathlib.Path) -> BadVideo:
@@ -223,6 +235,7 @@ def _decode(container: Any, stream: Any, path: pathlib.Path) -> Iterator[Any]:
             is_cut = packet.is_corrupt
             frames = packet.decode()
         except FFmpegError as error:
+            _check_reading(error, path)
             # A recording may begin between two key frames: errors before the first picture are not damage.
             if not started:
                 continue

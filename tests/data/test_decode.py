@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from dogjax.data.decode import BadVideo, decode_frames, measure_sharpness
+from dogjax.data.decode import BadVideo, UnreadableVideo, decode_frames, measure_sharpness
 from tests.data.videos import (
     busy_pictures,
     corners_of,
@@ -209,8 +209,10 @@ def test_a_picture_is_refused_whatever_it_is_called(tmp_path):
 
 
 def test_a_clip_that_is_gone_is_refused(tmp_path):
-    _, message = damage(tmp_path / "gone.mp4")
-    assert message.startswith("cannot be read (No such file or directory)")
+    with pytest.raises(
+        UnreadableVideo, match=r"gone.mp4: cannot be read \(No such file or directory\); start the same"
+    ):
+        next(decode_frames(tmp_path / "gone.mp4", fps=1, image_size=16))
 
 
 # Pixels.

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 
+import av
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -292,6 +293,25 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_names_the_flag(videos, 
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"data.cache_dir: cannot write to .*set --config.data.cache_dir"):
         prepare.prepare(config_of(videos, tmp_path / "file"))
+
+
+def test_a_read_error_that_passes_is_not_remembered(own_videos, tmp_path, monkeypatch):
+    skip, opened = config_of(own_videos, tmp_path / "cache", on_bad_video="skip"), av.open
+
+    def fails(path, *args, **options):
+        if path.endswith("散歩.mp4"):
+            raise av.error.OSError(errno.EIO, "Input/output error", path)
+        return opened(path, *args, **options)
+
+    write_video(own_videos / "犬/公園/other.mp4", busy_pictures(5))
+    monkeypatch.setattr(av, "open", fails)
+    with pytest.raises(
+        UserError, match=r"散歩.mp4: cannot be read \(Input/output error\); start the same command again"
+    ):
+        prepare.prepare(skip)
+    monkeypatch.undo()
+    made = prepare.prepare(skip)
+    assert made.problems == [] and made.describe()["labels"]["犬"] > 3
 
 
 @pytest.mark.parametrize("damage", ["truncated", "missing", "index"])
