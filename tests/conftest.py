@@ -1,5 +1,6 @@
 """Settings that every test runs under: strict shapes, strict key use, eight devices where a test asks."""
 
+import fcntl
 import os
 import pathlib
 
@@ -11,6 +12,7 @@ import jax
 import pytest
 
 from dogjax import runtime
+from dogjax.train.identity import keep_compiled_programs
 from tests.train.runs import Setup, render_videos
 
 runtime.start()
@@ -32,8 +34,27 @@ def real_clips() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def setup(tmp_path_factory: pytest.TempPathFactory) -> Setup:
-    """Rendered once a session: a few short videos, and an empty cache beside them."""
-    folder = tmp_path_factory.mktemp("world")
-    render_videos(folder / "videos")
-    return Setup(folder / "videos", folder / "cache")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder of this session, the same one in every worker."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_cache_of_the_user_s(shared: pathlib.Path) -> None:
+    """Nothing that a test prepares or compiles is kept in the user's own cache, nor read from there."""
+    os.environ["XDG_CACHE_HOME"] = str(shared / "home")
+    keep_compiled_programs(shared / "cache")
+
+
+@pytest.fixture(scope="session")
+def setup(shared: pathlib.Path) -> Setup:
+    """Rendered once a session: a few short videos, and a cache that all tests fill."""
+    with (shared / "videos.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "videos").exists():
+            render_videos(shared / "rendered")
+            (shared / "rendered").rename(shared / "videos")
+    return Setup(shared / "videos", shared / "cache")

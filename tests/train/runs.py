@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import pathlib
@@ -9,8 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
+from unittest import mock
 
+from absl import flags
+
+import dogjax.study.submit  # noqa: F401  # Submitit closes absl's log when imported: too early within a test
+import launch
 from dogjax import config as config_lib
 from dogjax.config import Config
 from dogjax.errors import Stopped
@@ -52,6 +59,10 @@ class Setup:
         """Runs `launch.py` to its end."""
         return run_command(self.command(workdir, *flags))
 
+    def launch_here(self, workdir: pathlib.Path, *flags: str) -> subprocess.CompletedProcess[str]:
+        """Runs `launch.py` to its end in this process."""
+        return run_here(self.command(workdir, *flags))
+
     def launch_and_signal(
         self, workdir: pathlib.Path, number: signal.Signals, when: Callable[[], bool], *flags: str
     ) -> subprocess.CompletedProcess[str]:
@@ -72,6 +83,39 @@ LAUNCH = [sys.executable, str(ROOT / "launch.py")]
 def run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment())
+
+
+def run_here(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs a command of `launch.py` to its end in this process, which has imported everything already.
+
+    A defect of the program raises here, instead of ending a process with a traceback.
+    """
+    argv = command[1:]
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    output, errors = io.StringIO(), io.StringIO()
+    try:
+        # The flag of a configuration file looks for its overrides in `sys.argv`.
+        with (
+            warnings.catch_warnings(),
+            mock.patch.object(sys, "argv", argv),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)  # of ml_collections
+            status = launch._run(argv)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        _forget_flags()
+    return subprocess.CompletedProcess(command, status, output.getvalue(), errors.getvalue())
+
+
+def _forget_flags() -> None:
+    """Makes every flag of `launch.py` as it was before the first command line."""
+    for name in list(flags.FLAGS):
+        if name.startswith("config."):
+            delattr(flags.FLAGS, name)
+    flags.FLAGS.unparse_flags()
 
 
 def environment() -> dict[str, str]:
