@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dogjax.errors import UserError
 from dogjax.eval.curves import von_neumann_volatility
 from dogjax.eval.predictions import Predictions, read_predictions
 from dogjax.files import read_json, read_json_lines
@@ -63,8 +64,18 @@ class Outcome:
         return von_neumann_volatility(np.array(seen))
 
     def predictions(self, epoch: int) -> Predictions:
-        """Logits of its validation frames after `epoch` epochs of the study."""
-        return read_predictions(self.folder, self._own(epoch))
+        """Reads the logits of its validation frames after `epoch` epochs of the study.
+
+        Raises:
+          UserError: they are damaged, or not there any more.
+        """
+        try:
+            return read_predictions(self.folder, self._own(epoch))
+        except (FileNotFoundError, UserError) as error:
+            raise UserError(
+                f"{self.folder}: the predictions of epoch {self._own(epoch)} are damaged or missing; remove this "
+                "folder, and --mode=study trains the run again"
+            ) from error
 
     def bits(self) -> tuple[str | None, bytes]:
         """What two finished runs of one identity have in common."""

@@ -10,7 +10,7 @@ from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.diagnose.verdict import headline
 from dogjax.errors import UserError
 from dogjax.files import write_json
-from dogjax.report.page import write_page
+from dogjax.report.page import _gallery, write_page
 from dogjax.study.study import run_study
 from dogjax.train.workdir import Workdir
 from tests.report.browser import rendered
@@ -105,6 +105,17 @@ def test_the_browser_would_see_a_script_and_a_request(tmp_path):
     page.write_text("<script>throw new Error('odd')</script><img src='http://example.com/a.png'>")
     _, complaints, asked = rendered(page, tmp_path / "profile")
     assert "odd" in complaints[0] and asked == ["http://example.com/a.png"]
+
+
+@pytest.mark.parametrize("name", ["../secret", "{outside}", "gallery/link.png", "gallery/1.png"])
+def test_a_page_takes_in_no_file_from_outside_the_workdir(tmp_path, name):
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "run/gallery").mkdir(parents=True)
+    for link in ("link", "1"):
+        (tmp_path / f"run/gallery/{link}.png").symlink_to(tmp_path / "secret")
+    row = {"title": "a", "pictures": [name.format(outside=tmp_path / "secret")], "texts": ["b"]}
+    with pytest.raises(UserError, match="is not a picture in its gallery/"):
+        _gallery(tmp_path / "run", [{"title": "c", "caption": "d", "rows": [row]}])
 
 
 def test_a_folder_without_a_run_has_no_page(tmp_path):
