@@ -109,7 +109,7 @@ def test_an_evaluation_of_an_earlier_epoch_is_not_taken_for_the_last(setup, tmp_
     evaluation = json.loads((folder / "evaluation.json").read_text())
     write_page(folder)
     assert "validation accuracy" in (folder / "report.html").read_text()
-    write_json(folder / "evaluation.json", evaluation | {"epoch": 4})
+    write_json(folder / "evaluation.json", evaluation | {"step": evaluation["step"] - 1})
     assert Workdir(folder).read_evaluation() is None
     write_page(folder)
     assert "validation accuracy" not in (folder / "report.html").read_text()
