@@ -1,4 +1,4 @@
-"""`report.html`: one self-contained page of a workdir, drawn from its files alone."""
+"""Writes `report.html`: one self-contained page of a workdir, drawn from its files alone."""
 
 import base64
 import pathlib
@@ -30,7 +30,7 @@ from dogjax.train.workdir import Workdir
 
 
 def write_page(workdir: pathlib.Path) -> None:
-    """Writes `report.html` for a study or for a run, and says where it is.
+    """Writes `report.html` for a study or for a run, and prints where it is.
 
     Raises:
       UserError: the folder holds neither.
