@@ -110,7 +110,7 @@ class TestGallery:
         *_, sheets = self.sheets([error])
         assert next(iter(sheets)) == "Probable label errors"
         (row,) = sheets["Probable label errors"].rows
-        assert row.frames == [8, 9, 10] and row.title == "rec1: labelled biscuit, called pepper"
+        assert row.frames == [8, 9, 10] and row.title == "rec1: labelled biscuit, predicted pepper"
 
     def test_a_study_sets_the_two_dogs_against_each_other_that_are_confused_most(self):
         everything = make_table([(dog, dog, "", 20) for dog in ("ash", "bea", "cole")])
@@ -120,7 +120,7 @@ class TestGallery:
         found = choose_sheets_of_study(everything, frames, Dynamics(flat, flat, flat, called))
         assert found[-1].title == "bea against cole"
         rows = {row.title: row.frames for row in found[-1].rows}
-        assert set(rows["cole, mostly called bea"]) <= set(frames[20:25])
+        assert set(rows["cole, mostly predicted bea"]) <= set(frames[20:25])
 
     def test_a_sheet_without_frames_is_left_out(self):
         assert "Probable label errors" not in self.sheets()[-1]
