@@ -10,7 +10,8 @@ import pathlib
 import numpy as np
 from scipy.special import softmax
 
-from dogjax.eval.predictions import read_predictions
+from dogjax.errors import UserError
+from dogjax.eval.predictions import epochs_with_predictions, read_predictions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +79,18 @@ class Tally:
 
 
 def training_dynamics(workdir: pathlib.Path, epochs: int) -> Dynamics:
-    """The dynamics of the validation frames over all `epochs` of the run in `workdir`, from its predictions."""
-    last = read_predictions(workdir, epochs)
-    tally, every = Tally(last.label, last.logits.shape[1]), np.arange(len(last.label))
-    for epoch in range(1, epochs + 1):
-        tally.add(every, read_predictions(workdir, epoch).logits)
+    """Computes the dynamics of the validation frames over the first `epochs` of the run in `workdir`.
+
+    An epoch whose predictions are not there any more is left out.
+
+    Raises:
+      UserError: no epoch has predictions, or those of an epoch are damaged.
+    """
+    kept = [epoch for epoch in epochs_with_predictions(workdir) if epoch <= epochs]
+    if not kept:
+        raise UserError(f"{workdir / 'predictions'}: holds no predictions of the {epochs} epochs; train the run anew")
+    first = read_predictions(workdir, kept[0])
+    tally, frames = Tally(first.label, first.logits.shape[1]), np.arange(len(first.label))
+    for epoch in kept:
+        tally.add(frames, read_predictions(workdir, epoch).logits)
     return tally.dynamics()

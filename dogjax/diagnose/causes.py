@@ -1,4 +1,4 @@
-"""From findings to causes: each with its evidence and the override that fixes it, or not listed at all."""
+"""Concludes causes from findings: each with its evidence and the override that fixes it."""
 
 import dataclasses
 import math
@@ -32,7 +32,7 @@ LEAST_DROP = 0.1
 # which no run of bench/planted.py puts to the test.
 LEAST_WITHOUT_INTERVAL = 0.25
 SMOOTHING = 0.1
-# Predictions that are too sure by less are not worth a word.
+# Predictions that are too sure by less are not listed.
 TOO_SURE = 1.2
 LABEL_ERRORS = 0.01
 # Of what is left to reach above chance, at the lower end of its interval.
@@ -41,16 +41,16 @@ ABOVE_CHANCE = 0.15
 
 @dataclasses.dataclass(frozen=True)
 class Cause:
-    """One cause.
+    """Holds one cause.
 
     Attributes:
-      name: of the design's list.
-      explains: `jumps`, of the curve from epoch to epoch, or `level`, what the score is worth.
-      share: null where it is not known.
-      interval: 95 %, of the share; null where it cannot be estimated.
+      name: from the list in the design.
+      explains: `jumps`, the jumps of the curve from epoch to epoch, or `level`, how far the score can be trusted.
+      share: None if it is not known.
+      interval: 95 %, of the share; None if it cannot be estimated.
       evidence: one sentence.
-      fix: configuration fields and their values; none of them is the run's already.
-      of: what the share is a share of.
+      fix: configuration fields and their values; only those that the run does not have already.
+      of: the whole that the share is a part of.
     """
 
     name: str
@@ -63,12 +63,12 @@ class Cause:
 
     @property
     def override(self) -> str:
-        """The fix as a shell takes it; empty where there is none."""
+        """Returns the fix as a shell takes it; empty without a fix."""
         return as_flags(self.fix)
 
 
 def rank_causes(findings: Findings) -> list[Cause]:
-    """Those with evidence: first what makes the curve jump, by its share, then what its level is worth."""
+    """Lists the causes with evidence: first those of the jumps, by share, then those that concern the score."""
     jumps = sorted(_jumps(findings), key=lambda each: -(each.share or 0))
     level = [cause for judge in _LEVEL if (cause := judge(findings))]
     level += _switches_of_level(findings, {cause.name for cause in jumps})
@@ -79,7 +79,7 @@ def rank_causes(findings: Findings) -> list[Cause]:
 
 
 def is_calm(symptom: dict[str, Any]) -> bool:
-    """Whether the curve does not jump, by the measures of its `symptom`."""
+    """Returns whether the curve does not jump, by the measures of its `symptom`."""
     volatility, moved = symptom["volatility"], symptom["highest_loss"] - symptom["lowest_loss"]
     return volatility is not None and (volatility < CALM or moved < CALM_NATS)
 
@@ -101,7 +101,7 @@ def _jumps(findings: Findings) -> list[Cause]:
 
 
 def _switches_of_level(findings: Findings, listed: set[str]) -> list[Cause]:
-    """Switches that lower the mean loss, and are not among the causes of its jumps."""
+    """Lists switches that lower the mean loss and are not among the causes of the jumps."""
     causes = []
     for switch in (BATCH_NORM, AUGMENTED, OVERCONFIDENCE):
         drop = findings.drops.get(switch)
@@ -115,15 +115,15 @@ def _switches_of_level(findings: Findings, listed: set[str]) -> list[Cause]:
 
 
 def _is_evidence(judged: dict[str, Any], least: float) -> bool:
-    """Whether a switch's share is at least so much at the lower end of its interval, or without one far more."""
+    """Returns whether a share is at least `least` at the lower end of its interval, or far more without an interval."""
     interval = judged["interval"]
     return judged["share"] >= LEAST_WITHOUT_INTERVAL if interval is None else interval[0] >= least
 
 
 def _batch_norm(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
     evidence = (
-        f"with BatchNorm's statistics measured anew on clean training frames the same weights lose {lost}: "
-        f"the running ones, of momentum {findings.config.model.norm_momentum:g}, lag behind the weights"
+        f"measuring BatchNorm's statistics anew on clean training frames removes {lost}, with the same weights: the "
+        f"running statistics, of momentum {findings.config.model.norm_momentum:g}, lag behind the weights"
     )
     # What the switch does. A lower momentum forgets sooner, but is the mean of fewer batches.
     return BATCH_NORM, evidence, {"model.norm_statistics": "precise"}
@@ -132,20 +132,20 @@ def _batch_norm(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]
 def _augmented(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
     return (
         AUGMENTED,
-        f"on validation frames that are not augmented the same weights lose {lost}: each epoch is scored on frames "
-        "that were changed anew",
+        f"scoring the same weights on validation frames that are not augmented removes {lost}: each epoch is scored on "
+        "frames that were augmented in another way",
         {"augment.validation": False},
     )
 
 
 def _last_iterate(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
-    evidence = f"averaged over five epochs the weights lose {lost}: the steps at the end are too long"
+    evidence = f"averaging the weights over five epochs removes {lost}: the steps at the end are too long"
     best = findings.step["best_multiple"]
     if best is None or best >= LONG_STEP:
         return LAST_ITERATE, evidence, {"optim.ema_decay": 0.99}
     evidence += (
-        f", and long: the loss of a step's own batch is lowest after {best:g} times its length, and after four times "
-        f"{findings.step['losses']['4.0']:.2f} of what it was"
+        f"; the loss of a step's own batch is lowest after {best:g} times its length, and after four times its length "
+        f"it is {findings.step['losses']['4.0']:.2f} times the loss before the step"
     )
     return "learning_rate", evidence, {"optim.learning_rate": findings.config.optim.learning_rate / 10}
 
@@ -153,9 +153,8 @@ def _last_iterate(findings: Findings, lost: str) -> tuple[str, str, dict[str, An
 def _overconfidence(findings: Findings, lost: str) -> tuple[str, str, dict[str, Any]]:
     return (
         OVERCONFIDENCE,
-        f"with a temperature fitted on other {findings.unit}s ({findings.temperature:.1f}) the same predictions lose "
-        f"{lost}; the worst twentieth of the frames carries "
-        f"{findings.frames['worst_twentieth']:.0%} of the loss",
+        f"dividing the same logits by a temperature fitted on other {findings.unit}s ({findings.temperature:.1f}) "
+        f"removes {lost}; the worst twentieth of the frames has {findings.frames['worst_twentieth']:.0%} of the loss",
         {"optim.label_smoothing": max(SMOOTHING, findings.config.optim.label_smoothing)},
     )
 
@@ -175,7 +174,7 @@ def _tail_batch(findings: Findings) -> Cause | None:
         return None
     evidence = (
         f"the last batch of every epoch has {tail} frames and moves the weights as far as {train.batch_size} do, just "
-        "before the epoch is scored; its share cannot be told without training again"
+        "before the epoch is scored; its share cannot be measured without training again"
     )
     return Cause("tail_batch", "jumps", None, None, evidence, {"train.drop_remainder": True}, "the jumps")
 
@@ -185,11 +184,11 @@ def _leaky_split(findings: Findings) -> Cause | None:
     if share is None:
         return None
     evidence = (
-        f"{share:.0%} of the validation frames lie within 2 s of a training frame of the same recording: the score is "
-        "memory of these recordings"
+        f"{share:.0%} of the validation frames lie within 2 s of a training frame of the same recording: the score "
+        "tells how well the network remembers these recordings"
     )
     if findings.honest_split is None:
-        evidence += "; no split of these frames keeps the sides apart: film each dog again, on another day"
+        evidence += "; no split of these frames keeps the sides apart: record each class again, on another day"
     return Cause("leaky_split", "level", share, None, evidence, findings.honest_split or {}, "the validation frames")
 
 
@@ -201,9 +200,9 @@ def _background_confound(findings: Findings) -> Cause | None:
     if low <= ABOVE_CHANCE:
         return None
     evidence = (
-        f"a linear probe that sees the border of the frames alone names the dog in {probe['accuracy']:.0%} of unseen "
-        f"recordings' frames (chance {probe['chance']:.0%}), and this network, with their middle hidden, in "
-        f"{network['accuracy']:.0%} (chance {network['chance']:.0%}): the background tells the dog"
+        f"a linear probe that sees only the border of the frames predicts the class of {probe['accuracy']:.0%} of the "
+        f"frames of unseen recordings (chance {probe['chance']:.0%}), and this network, with the middle hidden, of "
+        f"{network['accuracy']:.0%} (chance {network['chance']:.0%}): the background predicts the class"
     )
     can_be_held_out = findings.splits_by_background and not findings.audit["single_class_backgrounds"]
     return Cause(
@@ -211,7 +210,7 @@ def _background_confound(findings: Findings) -> Cause | None:
         "level",
         share,
         [low, high],
-        evidence + ("" if can_be_held_out else "; film each dog in every place"),
+        evidence + ("" if can_be_held_out else "; record each class on every background"),
         changed_fields(findings.config, BY_BACKGROUND) if can_be_held_out else {},
         "the way from chance to certainty",
     )
@@ -227,10 +226,10 @@ def _label_noise(findings: Findings) -> Cause | None:
         return None
     first, unit = found["errors"][0], found["unit"]
     evidence = (
-        f"{len(found['errors'])} of {found['units']} {unit}s ({found['share']:.0%} of the frames) are called another "
-        f"dog with confidence by classifiers that did not see them, where {found['right_elsewhere']:.0%} of the other "
-        f"{unit}s are called right: first {first['unit']}, labelled {first['label']}, called {first['called']} "
-        f"(p {first['probability']:.2f}); look at them, and mend their labels"
+        f"{len(found['errors'])} of {found['units']} {unit}s ({found['share']:.0%} of the frames) are predicted as "
+        "another class with confidence by classifiers that were not trained on them and that are right for "
+        f"{found['right_elsewhere']:.0%} of the other {unit}s: first {first['unit']}, labelled {first['label']}, "
+        f"predicted {first['called']} (p {first['probability']:.2f}); check them, and correct their labels"
     )
     return Cause("label_noise", "level", found["share"], None, evidence, {}, "the frames")
 
@@ -248,7 +247,7 @@ def _look_alikes(findings: Findings) -> Cause | None:
 
 
 def _merged(pair: list[str], merged: tuple) -> list[Any]:
-    """`data.merge_labels` with the two in one group; either may be a group already, called `a+b`."""
+    """Returns `data.merge_labels` with the pair in one group; either may be a group already, named `a+b`."""
     groups = merged if any(isinstance(each, tuple) for each in merged) else (merged,)
     others = {"+".join(group): list(group) for group in groups if group}
     together = [label for name in pair for label in others.pop(name, [name])]
@@ -259,7 +258,7 @@ def _small_validation(findings: Findings) -> Cause | None:
     if findings.evaluation is None:
         return None
     if findings.no_intervals:
-        evidence = f"how far the accuracy can be trusted cannot be told: {findings.no_intervals}"
+        evidence = f"how far the accuracy can be trusted is unknown: {findings.no_intervals}"
         return Cause("small_validation", "level", None, None, evidence, {}, "the score")
     intervals, effective = findings.evaluation["intervals"], findings.evaluation["effective_sample_size"]
     accuracy: list[float] | None = intervals["accuracy"]
@@ -270,7 +269,8 @@ def _small_validation(findings: Findings) -> Cause | None:
         f"{intervals['groups']} {intervals['unit']}s are few"
     )
     if effective["n_eff"]:
-        evidence += f", and their {findings.evaluation['frames']} frames say as much as {effective['n_eff']:.0f} would"
+        frames, equal = findings.evaluation["frames"], effective["n_eff"]
+        evidence += f", and their {frames} frames say as much as {equal:.0f} independent ones"
     return Cause("small_validation", "level", None, None, evidence, {}, "the score")
 
 
@@ -280,12 +280,12 @@ def _input_scale(findings: Findings) -> Cause | None:
     if size < RAW_INPUT:
         return None
     evidence = (
-        f"the network is shown pixels with a mean of {mean:.0f} and a standard deviation of {deviation:.0f}, where its "
-        f"initial weights are made for 0 and 1: the first layer's outputs start {size:.0f} times too large; what that "
-        "costs cannot be told without training again"
+        f"the input has a mean of {mean:.0f} and a standard deviation of {deviation:.0f}, but the initial weights "
+        f"expect 0 and 1: the first layer's outputs start {size:.0f} times too large; the effect cannot be measured "
+        "without training again"
     )
     return Cause("input_scale", "level", None, None, evidence, {"data.scale": "standardise"}, "the score")
 
 
-# Those without a share stand last, in this order: how far the score can be trusted is no fault of the run.
+# Those without a share come last, in this order: a small validation set is not a fault of the run.
 _LEVEL = (_leaky_split, _label_noise, _background_confound, _look_alikes, _input_scale, _small_validation)

@@ -19,7 +19,7 @@ from dogjax.diagnose.verdict import in_words
 from dogjax.errors import UserError
 from dogjax.eval.curves import von_neumann_volatility
 from dogjax.eval.intervals import group_frames
-from dogjax.eval.predictions import read_predictions
+from dogjax.eval.predictions import epochs_with_predictions, read_predictions
 from dogjax.files import read_json
 from dogjax.train.experiment import Experiment, build_experiment
 from dogjax.train.state import epochs_with_weights
@@ -131,6 +131,7 @@ def _curves(found: Counterfactuals) -> dict[str, Any]:
 
 
 def _repeats(workdir: Workdir, found: Counterfactuals) -> bool:
-    """Whether the curve as it was came out again to the bit: else the machine, or a package, is another one."""
-    again = zip(found.epochs, found.logits[frozenset()])
+    """Whether the curve as it was came out again to the bit; if not, the machine or a package is another one."""
+    kept = epochs_with_predictions(workdir.path)
+    again = [(epoch, logits) for epoch, logits in zip(found.epochs, found.logits[frozenset()]) if epoch in kept]
     return all(np.array_equal(read_predictions(workdir.path, epoch).logits, logits) for epoch, logits in again)

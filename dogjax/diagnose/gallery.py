@@ -1,4 +1,4 @@
-"""Which frames to look at: the hardest, the most ambiguous, the easiest, what look-alikes are taken for, what leaks."""
+"""Chooses the frames of the gallery: hardest, most ambiguous, easiest, confused, probably mislabelled, leaking."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ MOST_PAIRS = 6
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """Frames that stand beside each other.
+    """Holds frames that are shown side by side.
 
     Attributes:
       title: what they have in common.
       frames: numbers in the whole table.
-      texts: what is said of each.
+      texts: the caption of each frame.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Sheet:
-    """Rows under one heading."""
+    """Holds rows under one heading."""
 
     title: str
     caption: str
@@ -44,14 +44,14 @@ class Sheet:
 def choose_sheets(
     table: FrameTable, split: Split, dynamics: Dynamics, errors: list[dict[str, Any]], pair: list[str]
 ) -> list[Sheet]:
-    """The sheets of a run that have any frame.
+    """Chooses the sheets of a run; those without frames are left out.
 
     Args:
       table: all frames.
       split: of them; dynamics are of the validation frames.
       dynamics: of the validation frames over epochs.
       errors: probable label errors, as `find_label_errors` describes them.
-      pair: the two dogs that are confused most.
+      pair: the two classes that are confused most.
     """
     chooser = _Chooser(table, split.validation, dynamics, "epoch")
     sheets = [
@@ -64,8 +64,9 @@ def choose_sheets(
 
 
 def choose_sheets_of_study(table: FrameTable, frames: np.ndarray, dynamics: Dynamics) -> list[Sheet]:
-    """The sheets of several runs that have any frame. Labels are not judged: in a place that they have not seen,
-    networks take look-alikes for each other with confidence.
+    """Chooses the sheets of several runs; those without frames are left out.
+
+    Labels are not judged: on a background that they have not seen, networks confuse look-alikes with confidence.
 
     Args:
       table: all frames.
@@ -78,7 +79,7 @@ def choose_sheets_of_study(table: FrameTable, frames: np.ndarray, dynamics: Dyna
 
 
 def _confused_most(table: FrameTable, frames: np.ndarray, dynamics: Dynamics) -> list[str]:
-    """The two dogs most of whose frames are mostly called the other's."""
+    """Returns the two classes with the most frames that are mostly predicted as the other."""
     counts = np.zeros((len(table.label_names),) * 2, np.int64)
     np.add.at(counts, (table.label[frames], dynamics.called), 1)
     counts = np.triu(counts + counts.T, 1)
@@ -86,13 +87,13 @@ def _confused_most(table: FrameTable, frames: np.ndarray, dynamics: Dynamics) ->
 
 
 class _Chooser:
-    """Chooses among some frames by their dynamics.
+    """Chooses from some frames by their dynamics.
 
     Args:
       table: all frames.
-      frames: numbers of those that are chosen among.
+      frames: numbers of the frames to choose from.
       dynamics: of `frames`.
-      over: what the dynamics are over, `epoch` or `run`.
+      over: `epoch` or `run`, over which the dynamics are taken.
     """
 
     def __init__(self, table: FrameTable, frames: np.ndarray, dynamics: Dynamics, over: str) -> None:
@@ -100,56 +101,58 @@ class _Chooser:
         self._frames = table.take(frames)
 
     def regions(self) -> Iterator[Sheet]:
-        """The three regions of the map, a row a dog."""
+        """Yields a sheet for each of the three regions of the map, with one row per class."""
         confidence, variability = self._dynamics.confidence, self._dynamics.variability
         every = f"over all {self._over}s; these frames were not trained on"
         for title, caption, order in (
-            ("Hardest frames", f"The lowest mean probability of the right dog {every}.", confidence),
+            ("Hardest frames", f"The lowest mean probability of the correct class {every}.", confidence),
             (
                 "Most ambiguous frames",
-                f"The probability of the right dog moves most from {self._over} to {self._over}.",
+                f"The probability of the correct class changes most from {self._over} to {self._over}.",
                 -variability,
             ),
-            ("Easiest frames", f"The highest mean probability of the right dog {every}.", -confidence),
+            ("Easiest frames", f"The highest mean probability of the correct class {every}.", -confidence),
         ):
             names = self._frames.label_names
             rows = [self._row(names[label], self._frames.label == label, order) for label in range(len(names))]
             yield Sheet(title, caption, [row for row in rows if row.frames])
 
     def confusion(self, pair: list[str]) -> Sheet:
-        """What separates the two dogs that are confused most: each as itself, and as the other."""
+        """Shows frames of the two classes that are confused most: each predicted as itself, and as the other."""
         names = self._frames.label_names
         rows = []
         for label in pair:
             for called in pair:
                 chosen = (self._frames.label == names.index(label)) & (self._dynamics.called == names.index(called))
                 order = -self._dynamics.confidence if called == label else self._dynamics.confidence
-                rows.append(self._row(f"{label}, mostly called {called}", chosen, order))
-        caption = "What the network goes by: light, pose, distance or place, or the dogs themselves."
+                rows.append(self._row(f"{label}, mostly predicted {called}", chosen, order))
+        caption = "Compare the rows: do light, pose, distance or background differ, or the subjects themselves?"
         return Sheet(f"{pair[0]} against {pair[1]}", caption, [row for row in rows if row.frames])
 
     def label_errors(self, errors: list[dict[str, Any]]) -> Sheet:
-        """Probable label errors, a row each."""
+        """Shows probable label errors, one a row."""
         rows = []
         for error in errors[:MOST_ERRORS]:
-            title = f"{error['unit']}: labelled {error['label']}, called {error['called']}"
+            title = f"{error['unit']}: labelled {error['label']}, predicted {error['called']}"
             places = np.unique(np.linspace(0, len(error["frames"]) - 1, FRAMES_A_ROW).round().astype(int))
             frames = [error["frames"][place] for place in places]
             rows.append(Row(title, frames, [self._place(frame) for frame in frames]))
-        caption = "Called another dog with confidence, by classifiers that did not see them and are right elsewhere."
+        caption = (
+            "Classifiers that were not trained on them, and are right elsewhere, predict another class with confidence."
+        )
         return Sheet("Probable label errors", caption, rows)
 
     def near_duplicates(self, train: np.ndarray) -> Sheet:
-        """Validation frames beside the nearest training frame of the same recording."""
+        """Shows validation frames beside the nearest training frame of the same recording."""
         rows = []
         for seconds, frame, twin in self._nearest_pairs(train):
-            texts = [self._place(frame), f"trained on, {seconds:.3g} s away"]
+            texts = [self._place(frame), f"training frame, {seconds:.3g} s away"]
             rows.append(Row(self._table.label_names[self._table.label[frame]], [frame, twin], texts))
         caption = "A validation frame, and the training frame of the same recording that is nearest in time."
         return Sheet("Nearest to training", caption, rows)
 
     def _nearest_pairs(self, train: np.ndarray) -> list[tuple[float, int, int]]:
-        """Seconds, validation frame and training frame; at most one pair a recording."""
+        """Lists seconds, validation frame and training frame; at most one pair a recording."""
         pairs = []
         for recording in np.unique(self._frames.recording[self._frames.recording != ""]):
             inside = self._numbers[self._frames.recording == recording]
@@ -161,7 +164,7 @@ class _Chooser:
         return sorted(pairs)[:MOST_PAIRS]
 
     def _row(self, title: str, chosen: np.ndarray, order: np.ndarray) -> Row:
-        """The chosen frames with the lowest `order`, those of one recording apart in time."""
+        """Returns the chosen frames with the lowest `order`; frames of one recording are apart in time."""
         candidates = np.flatnonzero(chosen)
         kept: list[int] = []
         for frame in candidates[np.argsort(order[candidates], kind="stable")]:
@@ -179,7 +182,7 @@ class _Chooser:
         called = self._frames.label_names[dynamics.called[frame]]
         return (
             f"{self._place(self._numbers[frame])}: p {dynamics.confidence[frame]:.2f} "
-            f"± {dynamics.variability[frame]:.2f}, mostly called {called}"
+            f"± {dynamics.variability[frame]:.2f}, mostly predicted {called}"
         )
 
     def _place(self, frame: int) -> str:

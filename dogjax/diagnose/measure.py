@@ -40,7 +40,7 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
       found: its last epochs, scored again.
       groups: of the validation frames.
     """
-    config, draws, metrics = experiment.config, experiment.streams.numpy, workdir.read_metrics()
+    config, draws, metrics = experiment.config, experiment.streams.split_generator, workdir.read_metrics()
     first, last = (_network(experiment, workdir, found.epochs[end]) for end in (0, -1))
     precise = experiment.precise(last) if config.model.norm == "batch" else last
     early = _network(experiment, workdir, _early_epoch(workdir, len(metrics)))

@@ -1,4 +1,4 @@
-"""What would show that the changes help: all of them in a study, on a fold that played no part in finding them."""
+"""Plans the study that tests the changes: all of them together, on a fold that played no part in finding them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,13 +10,13 @@ ARM = "diagnosed"
 # The fewest pairs with which a sign-flip test can give a two-sided p below .05: 2^(1-6) = .031.
 SEEDS = 6
 QUESTION = (
-    "Would these changes calm the curve? This study trains the run as it is and with every change listed for its "
-    f"jumps, over {SEEDS} common seeds. Add to the run's command, with a new --workdir:"
+    "Do these changes calm the curve? This study trains the run as it is, and with every fix for its jumps, with the "
+    f"same {SEEDS} seeds. Add to the run's command, with a new --workdir:"
 )
 
 
 def trial_fields(config: Config, causes: Iterable[Cause]) -> dict[str, Any] | None:
-    """The study that trains the run as it is and with the fixes of its jumps, over common seeds.
+    """Plans the study that trains the run as it is and with the fixes for its jumps, with common seeds.
 
     It takes the split that does not leak, where one was found, as the run's own seed draws it, and in it the fold after
     the run's own: what was diagnosed is not what is scored, whatever the seed.
@@ -26,7 +26,7 @@ def trial_fields(config: Config, causes: Iterable[Cause]) -> dict[str, Any] | No
       causes: of its curve.
 
     Returns:
-      Fields of the configuration and their values; null where no cause of the jumps has a fix.
+      Fields of the configuration and their values; None if no cause of the jumps has a fix.
     """
     causes = list(causes)
     fixes = {field: value for cause in causes if cause.explains == "jumps" for field, value in cause.fix.items()}

@@ -1,28 +1,36 @@
-"""A diagnosis in one paragraph of plain words: why does the loss jump, and what is to be changed?"""
+"""Words a diagnosis in one paragraph: why the loss jumps, and what to change."""
 
 from typing import Any
 
 from dogjax.diagnose.causes import is_calm
 from dogjax.diagnose.shares import LEAST_SHARE
 
-_ONE_CLASS = "It predicts one class for nearly every frame: however calm the curve, nothing is learned."
-_UNKNOWN = "No switch takes a part of it that can be told from chance, so its cause is not known."
+_ONE_CLASS = "The network predicts one class for nearly every frame: it has learned nothing, even if the curve is calm."
+_UNKNOWN = "None of the tested changes calms the curve by more than chance could, so the cause of the jumps is unknown."
+# What removes the jumps of each cause, as the first sentence of a page says it.
+_REMEDIES = {
+    "batch_norm_statistics": "measuring BatchNorm's statistics anew before each evaluation",
+    "augmented_validation": "not augmenting the validation frames",
+    "last_iterate": "averaging the weights over five epochs",
+    "learning_rate": "averaging the weights over five epochs",
+    "overconfidence": "fitting a temperature to the predictions",
+}
 
 
 def headline(diagnosis: dict[str, Any]) -> str:
-    """What a reader should know first, without evidence and fixes: those stand in `causes`."""
+    """Words what a reader should know first, without evidence and fixes, which are in `causes`."""
     sentences = [_symptom(diagnosis["symptom"])]
     if diagnosis["symptom"]["predicts_one_class"]:
         sentences.append(_ONE_CLASS)
     jumps = [cause for cause in diagnosis["causes"] if cause["explains"] == "jumps" and cause["share"] is not None]
     if jumps:
-        shares = ", ".join(f"{cause['share']:.0%} with {cause['name'].replace('_', ' ')}" for cause in jumps)
+        shares = "; ".join(_removes(cause) for cause in jumps)
         losses = diagnosis["curves"]["loss"]["all"]
         rest = 1 - diagnosis["unexplained"] - sum(cause["share"] for cause in jumps)
-        unsure = f", {rest:.0%} with other switches, none of them surely" if rest > LEAST_SHARE else ""
+        unsure = f" Other changes remove {rest:.0%}, but none of them surely." if rest > LEAST_SHARE else ""
         sentences.append(
-            f"Of these jumps {shares} would go away{unsure}; {diagnosis['unexplained']:.0%} is unexplained. The same "
-            f"weights, evaluated with every switch on, move from {min(losses):.2f} to {max(losses):.2f}."
+            f"{shares[0].upper()}{shares[1:]}.{unsure} {diagnosis['unexplained']:.0%} of the jumping is unexplained. "
+            f"With every change, the loss of the same weights moves from {min(losses):.2f} to {max(losses):.2f}."
         )
     elif diagnosis["shares"] and not is_calm(diagnosis["symptom"]):
         sentences.append(_UNKNOWN)
@@ -31,7 +39,7 @@ def headline(diagnosis: dict[str, Any]) -> str:
 
 
 def in_words(diagnosis: dict[str, Any]) -> str:
-    """The `verdict` of `diagnosis.json`, from everything else in it."""
+    """Words the `verdict` of `diagnosis.json` from everything else in it."""
     symptom, causes = diagnosis["symptom"], diagnosis["causes"]
     jumps = [cause for cause in causes if cause["explains"] == "jumps"]
     level = [cause for cause in causes if cause["explains"] == "level"]
@@ -42,23 +50,30 @@ def in_words(diagnosis: dict[str, Any]) -> str:
         sentences.append(f"First cause: {_cause(jumps[0])}")
         sentences += [f"Then: {_cause(cause)}" for cause in jumps[1:]]
         stays = diagnosis["unexplained"]
-        sentences.append(f"{stays:.0%} of the volatility stays with every switch on: unexplained.")
+        sentences.append(f"{stays:.0%} of the jumping remains with every change, and is unexplained.")
     elif diagnosis["shares"] and not is_calm(symptom):
         sentences.append(_UNKNOWN)
     if level:
-        sentences.append("Of the score itself:" if jumps else "What its level is worth:")
+        sentences.append("How far the score can be trusted:")
         sentences += [_cause(cause) for cause in level]
     sentences += _how_sure(diagnosis, causes)
     if not diagnosis["repeats"]:
-        sentences.append("This machine does not give the run's bits, so all of this is of nearly the same network.")
+        sentences.append(
+            "This machine does not repeat the run to the bit, so these figures are of nearly the same network."
+        )
     return " ".join(sentences)
 
 
 def _how_sure(diagnosis: dict[str, Any], causes: list[dict[str, Any]]) -> list[str]:
-    """Nothing where intervals say it, or none of the causes is a switch's."""
+    """Says why shares have no intervals; empty if they have, or if no cause has a measured share."""
     why = diagnosis["no_intervals"]
     switches = [cause for cause in causes if cause["name"] in (*diagnosis["drops"], "learning_rate")]
-    return [f"How sure these shares are cannot be told: {why}."] if why and switches else []
+    return [f"These shares have no intervals: {why}."] if why and switches else []
+
+
+def _removes(cause: dict[str, Any]) -> str:
+    name = cause["name"].replace("_", " ")
+    return f"{_REMEDIES[cause['name']]} removes {cause['share']:.0%} of the jumping ({name})"
 
 
 def _symptom(symptom: dict[str, Any]) -> str:

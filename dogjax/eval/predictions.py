@@ -1,11 +1,15 @@
-"""The logits of every validation frame, one file an epoch, keyed by frame id."""
+"""Writes and reads the logits of every validation frame: one file an epoch, keyed by frame id."""
 
 import dataclasses
 import pathlib
+import re
 
 import numpy as np
 
+from dogjax.errors import UserError
 from dogjax.files import replacing
+
+PREDICTIONS_FILE = re.compile(r"epoch_(\d{4,})\.npz")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,13 +56,32 @@ def write_predictions(
 
 
 def read_predictions(workdir: pathlib.Path, epoch: int) -> Predictions:
-    """The predictions after `epoch` finished epochs.
+    """Reads the predictions after `epoch` finished epochs.
 
     Raises:
       FileNotFoundError: that epoch has no file.
+      UserError: the file is damaged.
     """
-    with np.load(_path(workdir, epoch), allow_pickle=False) as arrays:
-        return Predictions(arrays["frame_id"], arrays["label"], arrays["logits"])
+    path = _path(workdir, epoch)
+    try:
+        # Opened here: NumPy leaves a file open that it cannot read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            found = Predictions(arrays["frame_id"], arrays["label"], arrays["logits"])
+        if not found.logits.ndim == 2 or not len(found.frame_id) == len(found.label) == len(found.logits):
+            raise ValueError("arrays of different lengths")
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # whatever the damage makes zipfile or NumPy raise
+        raise UserError(
+            f"{path}: is damaged ({type(error).__name__}); remove this file, a diagnosis uses the other epochs"
+        ) from error
+    return found
+
+
+def epochs_with_predictions(workdir: pathlib.Path) -> list[int]:
+    """Lists the numbers of the epochs that have a file, in order."""
+    matches = (PREDICTIONS_FILE.fullmatch(path.name) for path in (workdir / "predictions").glob("epoch_*.npz"))
+    return sorted(int(match[1]) for match in matches if match)
 
 
 def _path(workdir: pathlib.Path, epoch: int) -> pathlib.Path:

@@ -1,4 +1,4 @@
-"""How every picture of a page is drawn: one size, one set of colours, and a data URI that needs no file."""
+"""Draws every picture of a page in one size and one set of colours, as a data URI that needs no file."""
 
 import base64
 import io
@@ -33,7 +33,7 @@ _STYLE: dict[Any, Any] = {
 
 
 class Picture(NamedTuple):
-    """A picture with what stands above it; `uri` is a `data:` URI of an SVG."""
+    """A picture with its title and its caption; `uri` is a `data:` URI of an SVG."""
 
     title: str
     caption: str
@@ -41,10 +41,10 @@ class Picture(NamedTuple):
 
 
 def draw(title: str, caption: str, height: float, paint: Callable[[Figure], None]) -> Picture:
-    """The picture that `paint` makes of an empty figure; the same bytes each time.
+    """Draws the picture that `paint` makes of an empty figure; the bytes are the same each time.
 
     Args:
-      title: stands above it.
+      title: stands above the picture.
       caption: how to read it, in a sentence.
       height: in inches.
       paint: adds axes, and draws.
@@ -58,7 +58,7 @@ def draw(title: str, caption: str, height: float, paint: Callable[[Figure], None
 
 
 def use_log_scale(axes: Axes) -> None:
-    """A logarithmic ordinate with the numbers written out; call it after plotting."""
+    """Makes the ordinate logarithmic, with the numbers written out; call it after plotting."""
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     # Over many decades 2 and 5 would not fit beside 1.

@@ -1,4 +1,4 @@
-"""`report.html`: one self-contained page of a workdir, drawn from its files alone."""
+"""Writes `report.html`: one self-contained page of a workdir, drawn from its files alone."""
 
 import base64
 import pathlib
@@ -7,6 +7,7 @@ from typing import Any
 
 import jinja2
 
+from dogjax.diagnose.pictures import read_picture
 from dogjax.diagnose.trial import QUESTION
 from dogjax.diagnose.verdict import headline
 from dogjax.errors import UserError
@@ -29,7 +30,7 @@ from dogjax.train.workdir import Workdir
 
 
 def write_page(workdir: pathlib.Path) -> None:
-    """Writes `report.html` for a study or for a run, and says where it is.
+    """Writes `report.html` for a study or for a run, and prints where it is.
 
     Raises:
       UserError: the folder holds neither.
@@ -85,18 +86,15 @@ def _run_page(workdir: pathlib.Path) -> str:
 
 
 def _gallery(workdir: pathlib.Path, sheets: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The sheets with each frame as `uri` and `text`; a picture that was removed is left out."""
-    rows = [row for sheet in sheets for row in sheet["rows"]]
-    for row in rows:
-        pairs = zip(row["pictures"], row["texts"])
-        row["frames"] = [
-            {"uri": _uri(workdir / name), "text": text} for name, text in pairs if (workdir / name).exists()
-        ]
+    """Adds `frames` to each row of the sheets: `uri` and `text` of each picture that was not removed."""
+    for row in (row for sheet in sheets for row in sheet["rows"]):
+        pictures = [(read_picture(workdir, name), text) for name, text in zip(row["pictures"], row["texts"])]
+        row["frames"] = [{"uri": _uri(picture), "text": text} for picture, text in pictures if picture is not None]
     return sheets
 
 
-def _uri(picture: pathlib.Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+def _uri(picture: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture).decode()
 
 
 def _read_if_there(path: pathlib.Path) -> Any:

@@ -1,4 +1,4 @@
-"""The pictures of one run."""
+"""Draws the pictures of one run."""
 
 import itertools
 from typing import Any
@@ -13,7 +13,7 @@ _COLOURS, _LINES = (BLUE, ORANGE, GREEN, PURPLE, GREY), ("-", "--", "-.", ":", "
 
 
 def loss_picture(metrics: list[dict[str, Any]]) -> Picture:
-    """Training and validation loss over epochs, and the validation loss with BatchNorm's statistics measured anew."""
+    """Draws training and validation loss over epochs, and validation loss with batch norm statistics measured anew."""
     epochs = [line["epoch"] for line in metrics]
     validation = [line["validation"]["loss"] for line in metrics]
     precise = [line["validation"]["loss_precise_bn"] for line in metrics]
@@ -23,7 +23,9 @@ def loss_picture(metrics: list[dict[str, Any]]) -> Picture:
         axes.plot(epochs, [line["train"]["loss"] for line in metrics], color=GREY, linestyle=":", label="training")
         axes.plot(epochs, validation, color=ORANGE, marker="." if len(epochs) < 30 else "", label="validation")
         if precise != validation:
-            axes.plot(epochs, precise, color=BLUE, linestyle="--", label="validation, BatchNorm measured anew")
+            axes.plot(
+                epochs, precise, color=BLUE, linestyle="--", label="validation, batch norm statistics measured anew"
+            )
         use_log_scale(axes)
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
@@ -33,7 +35,7 @@ def loss_picture(metrics: list[dict[str, Any]]) -> Picture:
 
 
 def accuracy_picture(metrics: list[dict[str, Any]]) -> Picture:
-    """Validation accuracy over epochs."""
+    """Draws the validation accuracy over epochs."""
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -46,17 +48,21 @@ def accuracy_picture(metrics: list[dict[str, Any]]) -> Picture:
     return draw("Accuracy", "On the validation frames.", 2.2, paint)
 
 
-# Plain names of the switches, as a legend says them.
-_SWITCHES = {
-    "batch_norm_statistics": "BatchNorm measured anew",
-    "augmented_validation": "validation not augmented",
-    "last_iterate": "weights averaged",
+# What each switch changes, by its name. The name itself is the headline's and the table's word.
+_CHANGES = {
+    "batch_norm_statistics": "measured anew",
+    "augmented_validation": "not augmented",
+    "last_iterate": "weights averaged over five epochs",
     "overconfidence": "temperature fitted",
 }
 
 
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
 def overview_picture(curves: dict[str, Any]) -> Picture:
-    """The validation loss as it was, and with all switches.
+    """Draws the validation loss as it was, and with every change.
 
     Args:
       curves: those of `diagnosis.json`.
@@ -65,69 +71,72 @@ def overview_picture(curves: dict[str, Any]) -> Picture:
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
         axes.plot(curves["epochs"], curves["loss"]["as_it_was"], color=ORANGE, label="as it was")
-        axes.plot(curves["epochs"], curves["loss"]["all"], color=BLUE, linestyle="--", label="as it would have been")
+        axes.plot(curves["epochs"], curves["loss"]["all"], color=BLUE, linestyle="--", label="with every change")
         use_log_scale(axes)
         axes.set_ylabel("validation loss")
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.legend(loc="outside upper left", frameon=False, ncols=2)
 
-    return draw("The curve", "The same weights, evaluated with every switch on.", 2.6, paint)
+    return draw(
+        "The validation curve", "The same weights, evaluated as the run did and with every change below.", 2.6, paint
+    )
 
 
 def counterfactual_picture(curves: dict[str, Any]) -> Picture:
-    """The validation loss as it was, with each switch alone, and with all.
+    """Draws the validation loss as it was, with each change alone, and with all of them.
 
     Args:
       curves: those of `diagnosis.json`.
     """
     epochs, losses = curves["epochs"], curves["loss"]
-    switches = [name for name in losses if name in _SWITCHES]
+    switches = [name for name in losses if name in _CHANGES]
 
     def paint(figure: Figure) -> None:
         panels = figure.subplots(len(switches) + 1, 1, sharex=True, sharey=True, squeeze=False).ravel()
         for axes, name in zip(panels, [*switches, "all"]):
             axes.plot(epochs, losses["as_it_was"], color=ORANGE, label="as it was")
-            axes.plot(epochs, losses[name], color=BLUE, linestyle="--", label="as it would have been")
-            axes.set_title("all of them" if name == "all" else _SWITCHES[name], loc="left")
+            axes.plot(epochs, losses[name], color=BLUE, linestyle="--", label="with the change")
+            title = "every change" if name == "all" else f"{_words(name)}: {_CHANGES[name]}"
+            axes.set_title(title, loc="left")
             use_log_scale(axes)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", frameon=False, ncols=2)
         panels[-1].set_xlabel("epoch")
         panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.supylabel("validation loss", fontsize=10)
 
-    caption = "Nothing was trained again: the same weights, looked at in another way."
-    return draw("The curve, one thing at a time", caption, 1.0 + 1.25 * (len(switches) + 1), paint)
+    caption = "Nothing was trained again: the same weights are evaluated in another way."
+    return draw("The validation curve with one change at a time", caption, 1.0 + 1.25 * (len(switches) + 1), paint)
 
 
 def shares_picture(shares: dict[str, Any], unit: str) -> Picture:
-    """The share of the volatility that goes with each switch, and what stays.
+    """Draws the share of the volatility that each change removes, and the unexplained rest.
 
     Args:
       shares: those of `diagnosis.json`.
-      unit: what intervals are over.
+      unit: of the validation frames that are resampled as a whole, such as `recording`.
     """
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        for row, (name, each) in enumerate(shares.items()):
-            axes.barh(row, each["share"], height=0.5, color=GREY if name == "unexplained" else BLUE)
-            if each["interval"]:
-                axes.plot(each["interval"], [row, row], color="black", linewidth=1.5)
+        for row, (name, found) in enumerate(shares.items()):
+            axes.barh(row, found["share"], height=0.5, color=GREY if name == "unexplained" else BLUE)
+            if found["interval"]:
+                axes.plot(found["interval"], [row, row], color="black", linewidth=1.5)
         axes.axvline(0, color="black", linewidth=0.8)
-        axes.set_yticks(range(len(shares)), [_SWITCHES.get(name, name) for name in shares])
+        axes.set_yticks(range(len(shares)), [_words(name) for name in shares])
         axes.invert_yaxis()
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axes.set_xlabel("share of the volatility")
+        axes.set_xlabel("share of the jumping (volatility)")
 
-    caption = "Shapley values: they add up to the whole."
-    if any(each["interval"] for each in shares.values()):
+    caption = "The shares add up to the whole (Shapley values)."
+    if any(found["interval"] for found in shares.values()):
         caption += f" Lines are 95 % intervals over the validation {unit}s."
-    return draw("Whose jumps they are", caption, 0.8 + 0.35 * len(shares), paint)
+    return draw("Which cause explains the jumps", caption, 0.8 + 0.35 * len(shares), paint)
 
 
 def distance_picture(epochs: list[int], distances: dict[str, list[float]]) -> Picture:
-    """How far each BatchNorm layer's running means are from those of the training frames."""
+    """Draws how far each BatchNorm layer's running means are from the means over the training frames."""
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -141,18 +150,21 @@ def distance_picture(epochs: list[int], distances: dict[str, list[float]]) -> Pi
         axes.set_ylabel("largest distance / SD")
         figure.legend(loc="outside upper left", frameon=False, ncols=2)
 
-    caption = "Of the running mean from the mean of clean training frames, over channels, in standard deviations."
-    return draw("How far BatchNorm is off", caption, 3.0, paint)
+    caption = (
+        "Distance of the running mean from the mean over clean training frames, in standard deviations (SD); the "
+        "channel with the largest distance."
+    )
+    return draw("How far the batch norm statistics lag", caption, 3.0, paint)
 
 
 def quality_picture(quality: dict[str, Any]) -> Picture:
-    """The error in each fifth of the frames, from the most blurred to the sharpest, and from the darkest on."""
+    """Draws the error in each fifth of the frames, from the most blurred to the sharpest, and from dark to bright."""
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        for (name, each), colour, style in zip(quality.items(), _COLOURS, _LINES):
-            label = name if each["correlation"] is None else f"{name} (correlation {each['correlation']:+.2f})"
-            axes.plot(range(1, 6), each["error_by_fifth"], color=colour, linestyle=style, marker="o", label=label)
+        for (name, found), colour, style in zip(quality.items(), _COLOURS, _LINES):
+            label = name if found["correlation"] is None else f"{name} (correlation {found['correlation']:+.2f})"
+            axes.plot(range(1, 6), found["error_by_fifth"], color=colour, linestyle=style, marker="o", label=label)
         axes.set_xticks(range(1, 6), ["lowest", "", "middle", "", "highest"])
         axes.set_xlabel("fifth of the validation frames")
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -160,5 +172,5 @@ def quality_picture(quality: dict[str, Any]) -> Picture:
         axes.set_ylabel("error, all epochs")
         figure.legend(loc="outside upper left", frameon=False)
 
-    caption = "Do errors go with blur or with the dark? Correlations are with the loss, by ranks."
-    return draw("Sharpness and brightness", caption, 2.8, paint)
+    caption = "Do blurred or dark frames have more errors? The correlation is the rank correlation with the loss."
+    return draw("Errors by sharpness and brightness", caption, 2.8, paint)

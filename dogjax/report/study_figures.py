@@ -1,4 +1,4 @@
-"""The pictures of a study."""
+"""Draws the pictures of a study."""
 
 import itertools
 import math
@@ -30,7 +30,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def study_pictures(study: dict[str, Any], arms: dict[str, list[Outcome]]) -> list[Picture]:
-    """The pictures of a study, from its `study.json` and its runs; none before a run has ended.
+    """Draws the pictures of a study, from its `study.json` and its runs; none before a run has ended.
 
     Args:
       study: the content of `study.json`.
@@ -55,14 +55,16 @@ def study_pictures(study: dict[str, Any], arms: dict[str, list[Outcome]]) -> lis
 
 
 def spread_picture(study: dict[str, Any], measure: str, scale: float, unit: str) -> Picture:
-    """The standard deviation of every arm with its interval, and the floor's as a band."""
+    """Draws the standard deviation of every arm with its interval, and the interval of the floor as a band."""
     arms = {name: arm[measure] for name, arm in study["arms"].items() if arm[measure]["sd"] is not None}
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
         if "poke" in arms:
             low, high = (scale * limit for limit in arms["poke"]["interval"])
-            axes.axvspan(low, high, color=ORANGE, alpha=0.25, linewidth=0, label="floor: one bit of one weight")
+            axes.axvspan(
+                low, high, color=ORANGE, alpha=0.25, linewidth=0, label="floor: one parameter moved by one bit"
+            )
             axes.axvline(scale * arms["poke"]["sd"], color=ORANGE, linewidth=1.5)
             figure.legend(loc="outside upper left", frameon=False)
         for row, arm in enumerate(arms.values()):
@@ -75,16 +77,16 @@ def spread_picture(study: dict[str, Any], measure: str, scale: float, unit: str)
         axes.set_xlabel(f"SD of the final {measure} between runs, {unit}")
 
     return draw(
-        f"Spread of the final {measure}",
-        "A dot is the standard deviation between runs that differ in this stream alone, a line its 95 % interval. "
-        "An arm whose line lies in the band is not told from the floor.",
+        f"Spread of the final {measure} between runs",
+        "A dot is the standard deviation (SD) between runs that differ in this stream alone, a line its 95 % interval. "
+        "An arm whose line lies in the band cannot be told from the floor.",
         0.7 + 0.32 * max(len(arms), 3),
         paint,
     )
 
 
 def curves_picture(arms: dict[str, list[Outcome]]) -> Picture | None:
-    """The validation loss of every run, an arm a panel; null before an epoch has ended."""
+    """Draws the validation loss of every run, an arm a panel; None before an epoch has ended."""
     names = [name for name, outcomes in arms.items() if any(each.metrics for each in outcomes)]
     if not names:
         return None
@@ -101,7 +103,10 @@ def curves_picture(arms: dict[str, list[Outcome]]) -> Picture | None:
         figure.supylabel("validation loss", fontsize=10)
 
     return draw(
-        "All curves", "Thin: every run. Band: the middle half of them. Thick: their median.", 0.8 + 1.25 * rows, paint
+        "All validation curves",
+        "Thin lines: every run. Band: the middle half of the runs. Thick line: their median.",
+        0.8 + 1.25 * rows,
+        paint,
     )
 
 
@@ -119,7 +124,7 @@ def _curves(axes: Axes, outcomes: list[Outcome]) -> None:
 
 
 def lengths_picture(study: dict[str, Any]) -> Picture:
-    """How the spread of each arm changes with the length of training."""
+    """Draws how the spread of each arm changes with the length of training."""
     lengths = {int(epoch): arms for epoch, arms in study["lengths"].items()}
     names = list(next(iter(lengths.values())))
 
@@ -145,11 +150,16 @@ def lengths_picture(study: dict[str, Any]) -> Picture:
         axes.set_ylabel("SD of accuracy, points")
         figure.legend(loc="outside upper left", frameon=False, ncols=4)
 
-    return draw("Longer training", "The same runs, looked at earlier. Orange: the floor.", 2.9, paint)
+    return draw(
+        "Spread by length of training",
+        "The same runs, measured after fewer epochs. Orange: the floor (poke).",
+        2.9,
+        paint,
+    )
 
 
 def disagreement_picture(arms: dict[str, list[Outcome]], epoch: int) -> Picture | None:
-    """Share of frames that two runs take for different dogs, over all pairs of runs; null below two runs."""
+    """Draws the share of frames for which two runs predict different classes, by pair of runs; None below two runs."""
     outcomes = [each for each_arm in arms.values() for each in each_arm if each.finished]
     predictions = [each.predictions(epoch) for each in outcomes]
     if len(outcomes) < 2:
@@ -168,9 +178,9 @@ def disagreement_picture(arms: dict[str, list[Outcome]], epoch: int) -> Picture 
             axes.axvline(edge - 0.5, color="white", linewidth=0.8)
         axes.grid(visible=False)
         bar = figure.colorbar(image, format=PercentFormatter(1.0, decimals=0))
-        bar.set_label("frames taken for different dogs")
+        bar.set_label("frames with different predictions")
 
-    return draw("Who disagrees with whom", "Every pair of runs, on the frames that both validate.", 4.2, paint)
+    return draw("Disagreement between runs", "Every pair of runs, on the validation frames that both have.", 4.2, paint)
 
 
 def _disagreement(a: dict[str, int], b: dict[str, int]) -> float:
@@ -179,7 +189,7 @@ def _disagreement(a: dict[str, int], b: dict[str, int]) -> float:
 
 
 def pairs_picture(arms: dict[str, list[Outcome]], epoch: int) -> Picture | None:
-    """Accuracy and volatility of every arm less the reference's, a dot a common seed; null without another arm."""
+    """Draws accuracy and volatility of every arm against the reference, a dot a seed; None without another arm."""
     partners = {each.run.replicate: each for each in arms.get(REFERENCE, []) if each.finished}
     names = [name for name in arms if name != REFERENCE]
     if not names or not partners:
@@ -199,19 +209,19 @@ def pairs_picture(arms: dict[str, list[Outcome]], epoch: int) -> Picture | None:
         right.axvline(1, color=GREY)
         left.set_yticks(range(len(names)), names)
         left.set_ylim(len(names) - 0.5, -0.5)
-        left.set_xlabel("accuracy, points more")
+        left.set_xlabel("accuracy, difference in points")
         right.set_xlabel("volatility, ratio")
 
     return draw(
         "Each arm against the reference",
-        "A dot is one seed, tried with both; a red stroke is their mean.",
+        "A dot is one seed, trained with both; a red stroke is the mean over seeds.",
         0.8 + 0.35 * max(len(names), 3),
         paint,
     )
 
 
 def crossed_picture(arms: dict[str, list[Outcome]], epoch: int) -> Picture:
-    """Accuracy of every split, a dot a seed."""
+    """Draws the accuracy of every split, a dot a seed."""
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -223,18 +233,18 @@ def crossed_picture(arms: dict[str, list[Outcome]], epoch: int) -> Picture:
         axes.set_yticks(range(len(arms)), list(arms))
         axes.invert_yaxis()
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axes.set_xlabel("validation accuracy; one shape a seed")
+        axes.set_xlabel("validation accuracy; each seed has its own shape")
 
     return draw(
         "Splits and seeds",
-        "Rows apart from each other: the split matters. Dots of a row apart: the seed does.",
+        "If rows differ from each other, the split matters; if the dots of a row differ, the seed does.",
         0.8 + 0.32 * max(len(arms), 3),
         paint,
     )
 
 
 def sobol_picture(shares: dict[str, Any]) -> Picture:
-    """First-order and total share of each stream in the variance of accuracy, with half-widths."""
+    """Draws the first-order and the total share of each stream in the variance of accuracy, with half-widths."""
     streams = shares["streams"]
 
     def paint(figure: Figure) -> None:
@@ -243,7 +253,7 @@ def sobol_picture(shares: dict[str, Any]) -> Picture:
             rows = np.arange(len(streams)) + offset
             values = [each[kind] for each in streams.values()]
             halves = [each[f"{kind}_half_width"] for each in streams.values()]
-            label = "alone" if kind == "first" else "with others"
+            label = "alone (first order)" if kind == "first" else "with others (total)"
             axes.barh(rows, values, height=0.3, color=color, label=label)
             axes.errorbar(values, rows, xerr=halves, fmt="none", ecolor="black", elinewidth=1)
         axes.set_yticks(range(len(streams)), list(streams))
@@ -251,11 +261,13 @@ def sobol_picture(shares: dict[str, Any]) -> Picture:
         axes.set_xlabel("share of the variance of accuracy")
         axes.legend(frameon=False)
 
-    return draw("Shares of the streams", "Lines are 95 % intervals.", 0.8 + 0.4 * max(len(streams), 3), paint)
+    return draw(
+        "Which stream explains the variance", "Lines are 95 % intervals.", 0.8 + 0.4 * max(len(streams), 3), paint
+    )
 
 
 def map_picture(frames: dict[str, Any]) -> Picture:
-    """Dataset cartography: a dot a frame, and a colour and shape a dog.
+    """Draws the dataset cartography: a dot a frame, and a colour and shape a class.
 
     Args:
       frames: those of `cartography.json`, a list a column.
@@ -268,11 +280,11 @@ def map_picture(frames: dict[str, Any]) -> Picture:
             own = labels == name
             x, y = (np.array(frames[column])[own] for column in ("variability", "confidence"))
             axes.scatter(x, y, s=7, color=color, marker=marker, alpha=0.4, linewidths=0, label=name, rasterized=True)
-        axes.set_xlabel("its standard deviation over runs")
-        axes.set_ylabel("probability of the right dog")
+        axes.set_xlabel("standard deviation over runs")
+        axes.set_ylabel("probability of the right class")
         axes.set_ylim(0, 1)
         axes.set_xlim(left=0)
         figure.legend(loc="outside upper left", frameon=False, ncols=3, markerscale=2)
 
-    caption = "Above left: easy for every run. Below left: hard for every run. To the right: the seed decides."
+    caption = "Top left: easy for every run. Bottom left: hard for every run. Right: the seed decides."
     return draw("A map of the frames", caption, 3.2, paint)

@@ -1,4 +1,4 @@
-"""What a run, a diagnosis or a study says, in a few lines for a terminal, from the files in its workdir alone."""
+"""Summarises a run, a diagnosis or a study in a few lines for a terminal, from the files in its workdir alone."""
 
 import pathlib
 import textwrap
@@ -13,7 +13,7 @@ WIDTH = 110
 
 
 def summarise_workdir(workdir: pathlib.Path) -> str:
-    """A few lines for the terminal: the curve, the dogs that are confused, and where the files are."""
+    """Summarises a run: its curve, the classes that it confuses most, and where the files are."""
     evaluation = read_json(workdir / "evaluation.json")
     metrics = read_json_lines(workdir / "metrics.jsonl")
     lines = [*_curve(metrics), *_frames(evaluation), *_confusion(evaluation)]
@@ -21,7 +21,7 @@ def summarise_workdir(workdir: pathlib.Path) -> str:
 
 
 def summarise_diagnosis(workdir: pathlib.Path) -> str:
-    """The verdict, each cause with its evidence and its change, and the study that would try the changes."""
+    """Summarises a diagnosis: the headline, each cause with its evidence and its fix, and the study that tests them."""
     diagnosis = read_json(workdir / "diagnosis.json")
     lines = ["", *_wrapped(headline(diagnosis))]
     for cause in diagnosis["causes"]:
@@ -33,7 +33,7 @@ def summarise_diagnosis(workdir: pathlib.Path) -> str:
 
 
 def summarise_study(workdir: pathlib.Path) -> str:
-    """The verdict of a study."""
+    """Returns the verdict of a study, wrapped."""
     return "\n".join(["", *_wrapped(read_json(workdir / "study.json")["verdict"]), ""])
 
 
@@ -61,7 +61,7 @@ def _curve(metrics: list[dict[str, Any]]) -> list[str]:
     ]
     if precise != losses:
         lines.append(
-            f"  the same weights with BatchNorm statistics measured anew: {min(precise):.3f} to {max(precise):.3f}"
+            f"  the same weights with batch norm statistics measured anew: {min(precise):.3f} to {max(precise):.3f}"
         )
     return lines
 
@@ -72,7 +72,7 @@ def _frames(evaluation: dict[str, Any]) -> list[str]:
     if interval:
         lines[0] += f", 95 % interval {interval[0]:.1%} to {interval[1]:.1%}"
     else:
-        lines.append(f"  no interval can be given: {evaluation['intervals']['note']}")
+        lines.append(f"  no interval can be estimated: {evaluation['intervals']['note']}")
     worst = evaluation["worst_background"]
     if worst and len(evaluation["by_background"]) > 1:
         lines.append(f"  worst background: {worst['background']}, {worst['accuracy']:.1%}")

@@ -159,7 +159,8 @@ def sobol_shares(
         variance = float(values.var(ddof=1))
         for share in shares.values():
             total = share["total"] * variance
-            share["total_less_floor"] = None if floor_sd is None else total - floor_sd**2
+            # An empty floor would leave every share whole, as if chance had no part in it.
+            share["total_less_floor"] = total - floor_sd**2 if floor_sd else None
         table[measure] = {
             "variance": variance,
             "floor_variance": None if floor_sd is None else floor_sd**2,

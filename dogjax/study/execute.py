@@ -1,4 +1,4 @@
-"""Runs the runs of a study that are not finished, side by side where their functions are the same."""
+"""Trains the runs of a study that are not finished, side by side where their functions are the same."""
 
 import contextlib
 import dataclasses
@@ -8,7 +8,7 @@ import os
 import pathlib
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from dogjax.config import Config, DataConfig
 from dogjax.errors import UserError
@@ -26,12 +26,12 @@ POLL_SECONDS = 0.1
 
 
 def run_folder(workdir: pathlib.Path, run: PlannedRun) -> pathlib.Path:
-    """Where a run of the study in `workdir` is."""
+    """Returns the folder of a run of the study in `workdir`."""
     return workdir / "runs" / run.name
 
 
 def has_ended(workdir: pathlib.Path, run: PlannedRun) -> bool:
-    """Whether a run has all its epochs, or diverged; one that a longer study goes on with has not."""
+    """Whether a run has all its epochs, or diverged. A run that a longer study continues has not ended."""
     path = run_folder(workdir, run) / "result.json"
     if not path.exists():
         return False
@@ -48,13 +48,13 @@ def execute(
     deadline: float,
     watch: Callable[[Run], None],
 ) -> None:
-    """Finishes every run that is not. A run that diverges has ended, too.
+    """Trains every run to its end. A run that diverges has ended, too.
 
     Args:
       runs: in the order in which they are run.
       workdir: of the study.
       width: runs trained at once.
-      interrupt: looked at before every step.
+      interrupt: checked before every step.
       deadline: on the monotonic clock, in seconds.
       watch: called after every epoch of a run.
 
@@ -67,38 +67,47 @@ def execute(
     # Before the first is trained: a mistake in the last arm must not cost the hours of the others.
     for config in {_without_seeds(run.config): run.config for run in waiting}.values():
         builder.experiment(config)
-    for run in runs:
-        if run.killed and not has_ended(workdir, run):
+    for run in waiting:
+        if run.killed:
             _kill_once(run, workdir, interrupt)
-    for together in _batches([run for run in runs if not has_ended(workdir, run)], width, builder):
-        _train([(run_folder(workdir, run), experiment) for run, experiment in together], interrupt, deadline, watch)
+    left = [run for run in waiting if not has_ended(workdir, run)]
+    while left:
+        builder.keep_only(left)
+        batch = _next_batch(left, width, builder)
+        left = [run for run in left if run not in [other for other, _ in batch]]
+        _train([(run_folder(workdir, run), experiment) for run, experiment in batch], interrupt, deadline, watch)
+        del batch  # else its frames would be in memory while the next ones are loaded
 
 
 class _Builder:
-    """Experiments that share their frames, and so their memory."""
+    """Builds experiments that share their frames, and so their memory."""
 
     def __init__(self) -> None:
         self._materials: dict[DataConfig, Material] = {}
 
     def experiment(self, config: Config) -> Experiment:
-        frames = dataclasses.replace(config.data, scale="raw")  # frames are scaled later, batch by batch
+        """Builds the experiment of one run, and loads its frames if no other run has."""
+        frames = _frames_of(config)
         if frames not in self._materials:
             self._materials[frames] = load_material(config.data)
         return build_experiment(config, self._materials[frames])
 
+    def keep_only(self, runs: Sequence[PlannedRun]) -> None:
+        """Releases the frames that none of `runs` uses."""
+        used = {_frames_of(run.config) for run in runs}
+        self._materials = {frames: material for frames, material in self._materials.items() if frames in used}
 
-def _batches(
-    runs: Sequence[PlannedRun], width: int, builder: _Builder
-) -> Iterator[list[tuple[PlannedRun, Experiment]]]:
-    """Up to `width` runs each, in order, that differ in nothing but seeds."""
-    left = list(runs)
-    while left:
-        kin = [run for run in left if _without_seeds(run.config) == _without_seeds(left[0].config)][:width]
-        built = [(run, builder.experiment(run.config)) for run in kin]
-        # Runs of another split may have another number of steps, and then do not train side by side.
-        together = [(run, each) for run, each in built if each.program is built[0][1].program]
-        left = [run for run in left if run not in [each for each, _ in together]]
-        yield together
+
+def _frames_of(config: Config) -> DataConfig:
+    return dataclasses.replace(config.data, scale="raw")  # frames are scaled later, batch by batch
+
+
+def _next_batch(runs: Sequence[PlannedRun], width: int, builder: _Builder) -> list[tuple[PlannedRun, Experiment]]:
+    """Returns the first run, and up to `width` in all that differ from it in nothing but seeds."""
+    alike = [run for run in runs if _without_seeds(run.config) == _without_seeds(runs[0].config)][:width]
+    built = [(run, builder.experiment(run.config)) for run in alike]
+    # Runs of another split may have another number of steps, and then do not train side by side.
+    return [(run, experiment) for run, experiment in built if experiment.program is built[0][1].program]
 
 
 def _without_seeds(config: Config) -> Config:
@@ -120,9 +129,9 @@ def _train(
 
 
 def _kill_once(run: PlannedRun, workdir: pathlib.Path, interrupt: Interrupt) -> None:
-    """Starts the run in a process of its own, which kills itself with signal 9 when half of its epochs are done.
+    """Starts the run in its own process, which kills itself with signal 9 when half of its epochs are done.
 
-    One that diverges before has ended, too.
+    A run that diverges before has ended, too.
     """
     folder = run_folder(workdir, run)
     if (folder / KILLED_MARK).exists():
@@ -136,13 +145,13 @@ def _kill_once(run: PlannedRun, workdir: pathlib.Path, interrupt: Interrupt) -> 
     interrupt.check()
     if process.exitcode != -signal.SIGKILL and not has_ended(workdir, run):
         raise UserError(
-            f"{folder}: the process that was to be killed on its way ended by itself, with status {process.exitcode}; "
-            "see its error above"
+            f"{folder}: the process that was to be killed half-way ended by itself, with status {process.exitcode}; "
+            "mend the error that it printed above, and start the same command again"
         )
 
 
 def _train_until_killed(config: Config, folder: pathlib.Path) -> None:
-    """The end comes right after an epoch, while its checkpoint is being saved in the background."""
+    """Trains the run, and kills this process right after an epoch, while its checkpoint is being saved."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the study decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     workdir = Workdir(folder)

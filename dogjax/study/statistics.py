@@ -20,6 +20,7 @@ MOST_LISTED_PAIRS = 14
 MEANINGFUL = 0.75
 # Differences of equal accuracies may differ by this part of themselves.
 ROUNDING = 1e-9
+EMPTY_FLOOR = "the floor is empty: its runs are equal"
 
 
 def spread(groups: Sequence[np.ndarray]) -> dict[str, Any]:
@@ -46,18 +47,21 @@ def spread(groups: Sequence[np.ndarray]) -> dict[str, Any]:
 
 
 def spread_ratio(groups: Sequence[np.ndarray], floor: Sequence[np.ndarray]) -> dict[str, Any] | None:
-    """The ratio of two standard deviations, and whether they differ.
+    """Computes the ratio of two standard deviations, and tests whether they differ.
 
     Returns:
       `ratio` with the F distribution's `interval`, exact for normal values, and `p` of the Brown-Forsythe
       test (1974, JASA 69:364: an analysis of variance of the distances from the group's median), which holds
-      for others too. `p` is null, and `note` says why, below three runs of a base, where two lie equally far from
-      their median, and where ties leave both sides no variance of that distance. All is null where either spread
-      cannot be estimated or the floor is 0.
+      for others too. `p` is None, and `note` says why, below three runs of a base, where two lie equally far from
+      their median, and where ties leave both sides no variance of that distance. If the floor is 0 all but `note` are
+      None: then every ratio would be infinite, whatever the arm. The result is None if either spread cannot be
+      estimated.
     """
     (variance, df), (floor_variance, floor_df) = _pooled_variance(groups), _pooled_variance(floor)
-    if not df or not floor_df or not floor_variance:
+    if not df or not floor_df:
         return None
+    if not floor_variance:
+        return {"ratio": None, "interval": None, "p": None, "note": EMPTY_FLOOR}
     tail = (1 - CONFIDENCE) / 2
     ratio = variance / floor_variance
     low, high = (float(np.sqrt(ratio / stats.f.ppf(q, df, floor_df))) for q in (1 - tail, tail))

@@ -11,10 +11,10 @@ from dogjax.config import Config, to_dict
 from dogjax.errors import UserError
 from dogjax.files import write_json, write_text
 from dogjax.prng import Streams
-from dogjax.study import analysis, submit, verdict
+from dogjax.study import analysis, verdict
 from dogjax.study.outcome import Outcome, read_outcomes
 from dogjax.study.plan import ALL, CONTROL, POKE, REFERENCE, PlannedRun, describe_run, plan_runs
-from dogjax.study.shard import run_shard
+from dogjax.study.shards import run_shard, submit_shards
 from dogjax.train.loop import deadline_of
 from dogjax.train.workdir import Workdir
 
@@ -35,7 +35,7 @@ def run_study(config: Config, workdir: Workdir) -> None:
         workdir.write("config.json", to_dict(config))
         try:
             if config.study.submit != "no":
-                submit.submit_shards(config, workdir.path)
+                submit_shards(config, workdir.path)
             else:
                 run_shard(config, workdir.path, deadline)
         except UserError:

@@ -33,7 +33,10 @@ def _seeds(study: dict[str, Any]) -> list[str]:
         f"unit in its last place, and nothing else, gives {_points(arms[POKE]['accuracy'])}."
     )
     if not arms[POKE]["loss"]["sd"]:
-        sentences.append("The smallest change has no effect at all, so any spread is the streams' own.")
+        sentences.append(
+            f"The floor is empty: the {arms[POKE]['runs']} runs with one parameter moved are equal, so it cannot be "
+            "told how much of the other spreads is chance."
+        )
         return [*sentences, *_within(arms)]
     untested = {name: why for name, each in against.items() if (why := _why_untested(each))}
     above = {name: _exceeds(each) for name, each in against.items()}
@@ -99,7 +102,12 @@ def _sobol(study: dict[str, Any]) -> list[str]:
             f"and has a part in {_share(share['total'], share['total_half_width'])}."
         )
     sentences.append(f"{shares['interactions']:.0%} belong to no stream alone.")
-    if shares["floor_variance"] is not None:
+    if shares["floor_variance"] == 0:
+        sentences.append(
+            "The floor is empty: the runs with one parameter moved are equal, so it cannot be told how much of these "
+            "shares is chance."
+        )
+    elif shares["floor_variance"] is not None:
         share = shares["floor_variance"] / shares["variance"]
         sentences.append(
             f"One parameter moved by one unit in its last place gives {share:.0%} "

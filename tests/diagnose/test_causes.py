@@ -134,7 +134,7 @@ def test_what_the_level_is_worth_is_said_after_the_jumps(given, name):
 def test_a_leaky_split_offers_one_that_the_frames_allow_or_says_that_there_is_none(honest):
     leaky = {"nearest_training_frame": {"share_within_2_seconds": 0.9}}
     (cause,) = rank_causes(findings(audit=leaky, others={"honest_split": honest}))
-    assert cause.fix == (honest or {}) and ("film each dog again" in cause.evidence) == (honest is None)
+    assert cause.fix == (honest or {}) and ("record each class again" in cause.evidence) == (honest is None)
 
 
 def test_a_background_near_chance_and_a_few_errors_are_no_evidence():
@@ -145,7 +145,7 @@ def test_a_background_near_chance_and_a_few_errors_are_no_evidence():
 def test_a_background_that_no_split_can_part_from_the_dog_has_no_override():
     given = {"accuracy": 0.9, "chance": 1 / 3, "interval": [0.8, 1.0]}
     (cause,) = rank_causes(findings(background=given, audit={"single_class_backgrounds": ["beach"]}))
-    assert cause.fix == {} and "film each dog in every place" in cause.evidence
+    assert cause.fix == {} and "record each class on every background" in cause.evidence
 
 
 def test_a_background_is_held_out_where_the_frames_allow_it_and_it_is_not_yet():
@@ -155,7 +155,7 @@ def test_a_background_is_held_out_where_the_frames_allow_it_and_it_is_not_yet():
     (cause,) = rank_causes(findings(background=given, **{"split.strategy": "background"}))
     assert cause.fix == {}
     (cause,) = rank_causes(findings(background=given, others={"splits_by_background": False}))
-    assert cause.fix == {} and "film each dog in every place" in cause.evidence
+    assert cause.fix == {} and "record each class on every background" in cause.evidence
 
 
 @pytest.mark.parametrize(("smoothing", "fix"), [(0.0, {"optim.label_smoothing": 0.1}), (0.1, {}), (0.2, {})])
@@ -197,7 +197,7 @@ def test_probable_label_errors_are_listed_without_an_override():
     found = {"share": 0.1, "errors": [error], "units": 9, "unit": "recording", "right_elsewhere": 0.97}
     (cause,) = rank_causes(findings(others={"label_errors": found}))
     assert (cause.name, cause.fix, cause.override) == ("label_noise", {}, "")
-    assert "rec1, labelled biscuit, called pepper (p 0.93)" in cause.evidence
+    assert "rec1, labelled biscuit, predicted pepper (p 0.93)" in cause.evidence
 
 
 @pytest.mark.parametrize(("mean", "deviation", "listed"), [(118.0, 61.0, True), (0.5, 0.25, False), (0.0, 1.0, False)])
@@ -225,4 +225,4 @@ def test_a_wide_interval_says_how_many_frames_it_is_worth():
         "effective_sample_size": {"n_eff": 21.4},
     }
     (cause,) = rank_causes(findings(others={"evaluation": evaluation}))
-    assert cause.name == "small_validation" and "their 450 frames say as much as 21 would" in cause.evidence
+    assert cause.name == "small_validation" and "their 450 frames say as much as 21 independent" in cause.evidence

@@ -109,7 +109,7 @@ def test_an_evaluation_of_an_earlier_epoch_is_not_taken_for_the_last(setup, tmp_
     evaluation = json.loads((folder / "evaluation.json").read_text())
     write_page(folder)
     assert "validation accuracy" in (folder / "report.html").read_text()
-    write_json(folder / "evaluation.json", evaluation | {"epoch": 4})
+    write_json(folder / "evaluation.json", evaluation | {"step": evaluation["step"] - 1})
     assert Workdir(folder).read_evaluation() is None
     write_page(folder)
     assert "validation accuracy" not in (folder / "report.html").read_text()
@@ -184,7 +184,7 @@ def test_one_block_of_each_dog_gives_shares_without_intervals_and_no_temperature
     tables = (found["shares"], found["drops"], found["quality"])
     assert [each["interval"] for table in tables for each in table.values()] == [None] * 7
     assert found["causes"][0]["name"] in ("batch_norm_statistics", "last_iterate")
-    assert "How sure these shares are cannot be told: too few blocks" in found["verdict"]
+    assert "These shares have no intervals: too few blocks" in found["verdict"]
     write_page(tmp_path / "run")
     page = (tmp_path / "run/report.html").read_text()
     shorter = diagnosis(trained(clips, tmp_path / "shorter", **fields, **{"split.block_seconds": 1.0}))

@@ -13,6 +13,7 @@ from dogjax.diagnose.drops import drops_with_intervals
 from dogjax.diagnose.gallery import APART_SECONDS, choose_sheets, choose_sheets_of_study
 from dogjax.diagnose.probes import probe_background
 from dogjax.diagnose.quality import describe_quality
+from dogjax.errors import UserError
 from dogjax.eval.intervals import Groups
 from dogjax.eval.predictions import write_predictions
 from tests.data.tables import make_table
@@ -38,6 +39,16 @@ class TestDynamics:
         np.testing.assert_allclose(found.confidence, own.mean(axis=0))
         np.testing.assert_allclose(found.variability, own.std(axis=0))
         np.testing.assert_allclose(found.correctness, (logits.argmax(axis=2) == labels).mean(axis=0))
+
+    def test_epochs_without_predictions_are_left_out_and_stray_files_ignored(self, tmp_path):
+        labels, logits = np.array([0, 1]), generator().normal(size=(4, 2, 2)).astype(np.float32)
+        for epoch in (2, 4, 5):
+            write_predictions(tmp_path, epoch, np.array(["a", "b"]), labels, logits[epoch - 2])
+        (tmp_path / "predictions/epoch_x.npz").touch()
+        found, own = training_dynamics(tmp_path, 4), softmax(logits.astype(float), axis=2)[[0, 2]][:, [0, 1], labels]
+        np.testing.assert_allclose(found.confidence, own.mean(axis=0))
+        with pytest.raises(UserError, match="holds no predictions of the 1 epochs"):
+            training_dynamics(tmp_path, 1)
 
     def test_a_frame_counts_the_networks_that_saw_it(self):
         labels, logits = np.array([0, 1, 2, 1]), generator().normal(size=(3, 4, 3))
@@ -99,7 +110,7 @@ class TestGallery:
         *_, sheets = self.sheets([error])
         assert next(iter(sheets)) == "Probable label errors"
         (row,) = sheets["Probable label errors"].rows
-        assert row.frames == [8, 9, 10] and row.title == "rec1: labelled biscuit, called pepper"
+        assert row.frames == [8, 9, 10] and row.title == "rec1: labelled biscuit, predicted pepper"
 
     def test_a_study_sets_the_two_dogs_against_each_other_that_are_confused_most(self):
         everything = make_table([(dog, dog, "", 20) for dog in ("ash", "bea", "cole")])
@@ -109,7 +120,7 @@ class TestGallery:
         found = choose_sheets_of_study(everything, frames, Dynamics(flat, flat, flat, called))
         assert found[-1].title == "bea against cole"
         rows = {row.title: row.frames for row in found[-1].rows}
-        assert set(rows["cole, mostly called bea"]) <= set(frames[20:25])
+        assert set(rows["cole, mostly predicted bea"]) <= set(frames[20:25])
 
     def test_a_sheet_without_frames_is_left_out(self):
         assert "Probable label errors" not in self.sheets()[-1]

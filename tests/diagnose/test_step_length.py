@@ -1,5 +1,7 @@
 """How long a step is, in a real run: shorter steps could be longer, and nothing is changed by looking."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -42,3 +44,12 @@ def test_a_clipped_step_is_measured_as_it_is_taken(setup):
 def test_a_step_that_is_no_multiple_of_the_gradient_is_not_measured(setup):
     found = measured(setup, **{"optim.name": "adam"})
     assert found["best_multiple"] is None and "adam" in found["note"]
+
+
+@pytest.mark.parametrize(("loss", "note"), [(0.0, "is exactly 0 before the step"), (np.inf, "is not finite")])
+def test_a_batch_that_is_known_by_heart_has_no_step_length_and_the_diagnosis_goes_on(setup, monkeypatch, loss, note):
+    losses = np.full(len(MULTIPLES), loss, np.float32)
+    monkeypatch.setattr("dogjax.diagnose.step_length._losses_along_step", lambda *_: lambda *_: losses)
+    found = measured(setup)
+    assert found["best_multiple"] is None and found["losses"] is None and note in found["note"]
+    json.dumps(found, allow_nan=False)  # as diagnosis.json is written

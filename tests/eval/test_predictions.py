@@ -6,7 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from dogjax.eval.predictions import read_predictions, write_predictions
+from dogjax.errors import UserError
+from dogjax.eval.predictions import epochs_with_predictions, read_predictions, write_predictions
 
 IDS = np.array(["ash/garden/1@000001.000", "ash/garden/1@000002.000", "bea/küche/2@000001.000"])
 LABELS = np.array([0, 0, 1])
@@ -106,3 +107,28 @@ def test_an_epoch_without_a_file_is_not_found(tmp_path):
     write_predictions(tmp_path, 1, IDS, LABELS, LOGITS)
     with pytest.raises(FileNotFoundError, match=r"epoch_0002\.npz"):
         read_predictions(tmp_path, 2)
+
+
+@pytest.mark.parametrize("kept", [0, 10, -5], ids=["empty", "the head", "all but the end"])
+def test_a_damaged_file_is_a_mistake_that_names_it(kept, tmp_path):
+    content = written(tmp_path, IDS, LABELS, LOGITS)
+    (tmp_path / "predictions/epoch_0001.npz").write_bytes(content[:kept])
+    with pytest.raises(UserError, match=r"epoch_0001\.npz: is damaged .*; remove this file"):
+        read_predictions(tmp_path, 1)
+
+
+@pytest.mark.parametrize("arrays", [{"logits": LOGITS}, {"frame_id": IDS, "label": LABELS[:2], "logits": LOGITS}])
+def test_a_file_of_other_content_is_a_mistake_that_names_it(arrays, tmp_path):
+    (tmp_path / "predictions").mkdir()
+    np.savez(tmp_path / "predictions/epoch_0001.npz", **arrays)
+    with pytest.raises(UserError, match=r"epoch_0001\.npz: is damaged"):
+        read_predictions(tmp_path, 1)
+
+
+def test_a_stray_file_is_not_an_epoch(tmp_path):
+    for epoch in (2, 1, 10000):
+        write_predictions(tmp_path, epoch, IDS, LABELS, LOGITS)
+    for name in ("epoch_x.npz", "epoch_1.npz", "epoch_0003.npz.bak", "epoch_0004 (1).npz"):
+        (tmp_path / "predictions" / name).touch()
+    assert epochs_with_predictions(tmp_path) == [1, 2, 10000]
+    assert epochs_with_predictions(tmp_path / "nowhere") == []

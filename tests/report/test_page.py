@@ -1,4 +1,4 @@
-"""`report.html` in a real browser: it draws itself, fails at nothing, asks for nothing, and trusts no name."""
+"""`report.html` in a real browser: it draws itself, logs no error, requests nothing, and shows any name as text."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.diagnose.verdict import headline
 from dogjax.errors import UserError
 from dogjax.files import write_json
-from dogjax.report.page import write_page
+from dogjax.report.page import _gallery, write_page
 from dogjax.study.study import run_study
 from dogjax.train.workdir import Workdir
 from tests.report.browser import rendered
@@ -58,7 +58,7 @@ def test_a_page_of_a_diagnosis_shows_the_frames_themselves(setup, tmp_path):
     assert (complaints, asked) == ([], [])
     diagnosis = json.loads((tmp_path / "run/diagnosis.json").read_text())
     first, rest = document.replace("</span> <span>", " ").split("<h2>Why</h2>")
-    assert headline(diagnosis) in first and "The curve" in first and diagnosis["causes"]
+    assert headline(diagnosis) in first and "The validation curve" in first and diagnosis["causes"]
     assert all(cause["override"] in first and cause["evidence"].split("'")[0] in rest for cause in diagnosis["causes"])
     gallery = diagnosis["gallery"]
     shown = sum(len(row["pictures"]) for sheet in gallery for row in sheet["rows"])
@@ -105,6 +105,17 @@ def test_the_browser_would_see_a_script_and_a_request(tmp_path):
     page.write_text("<script>throw new Error('odd')</script><img src='http://example.com/a.png'>")
     _, complaints, asked = rendered(page, tmp_path / "profile")
     assert "odd" in complaints[0] and asked == ["http://example.com/a.png"]
+
+
+@pytest.mark.parametrize("name", ["../secret", "{outside}", "gallery/link.png", "gallery/1.png"])
+def test_a_page_takes_in_no_file_from_outside_the_workdir(tmp_path, name):
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "run/gallery").mkdir(parents=True)
+    for link in ("link", "1"):
+        (tmp_path / f"run/gallery/{link}.png").symlink_to(tmp_path / "secret")
+    row = {"title": "a", "pictures": [name.format(outside=tmp_path / "secret")], "texts": ["b"]}
+    with pytest.raises(UserError, match="is not a picture in its gallery/"):
+        _gallery(tmp_path / "run", [{"title": "c", "caption": "d", "rows": [row]}])
 
 
 def test_a_folder_without_a_run_has_no_page(tmp_path):

@@ -5,8 +5,9 @@ import types
 import numpy as np
 import pytest
 
+from dogjax.config import StudyConfig
 from dogjax.eval.predictions import Predictions
-from dogjax.study.analysis import against_floor, count_one_class, is_fixed, smallest_enough
+from dogjax.study.analysis import against_floor, count_one_class, is_fixed, smallest_enough, sobol_shares
 
 
 def comparison(ratio, high, accuracy_low):
@@ -67,7 +68,17 @@ def test_an_arm_that_is_tied_has_no_part_in_the_adjustment_of_the_others():
     tied, free = (table[name]["accuracy"] for name in ("tied", "free"))
     assert (tied["p"], tied["holm_p"], tied["significant"]) == (None, None, None)
     assert 0 < free["p"] == free["holm_p"]
-    assert table["free"]["loss"] is None  # nothing varies
+    empty = table["free"]["loss"]
+    assert (empty["ratio"], empty["holm_p"], empty["significant"]) == (None, None, None)
+    assert empty["note"] == "the floor is empty: its runs are equal"
+
+
+def test_shares_of_the_variance_are_not_set_against_an_empty_floor():
+    study = StudyConfig(kind="sobol", streams=("init", "order"), replicates=2)
+    rows = runs(*np.random.default_rng(1).normal(size=8))
+    found = sobol_shares(rows, runs(0.5, 0.5), study, 1, np.random.default_rng(2))["accuracy"]
+    assert found["floor_variance"] == 0
+    assert all(share["total_less_floor"] is None for share in found["streams"].values())
 
 
 def test_the_smallest_network_within_one_standard_error_is_enough():

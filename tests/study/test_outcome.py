@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dogjax.config import Config, replace_fields
+from dogjax.errors import UserError
 from dogjax.eval.curves import von_neumann_volatility
 from dogjax.study.outcome import Outcome
 from dogjax.study.plan import PlannedRun
@@ -32,3 +33,12 @@ def test_the_volatility_is_from_one_epoch_of_the_study_to_the_next(study_epochs,
 def test_a_curve_that_ends_early_is_measured_as_far_as_it_goes():
     short = dataclasses.replace(outcome(8, 4, LOSSES[:6]), status="diverged")
     assert short.volatility == von_neumann_volatility(np.array(LOSSES[1:6:2])) is not None
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_predictions_that_are_gone_or_damaged_are_a_mistake_that_names_the_run(tmp_path, damaged):
+    if damaged:
+        (tmp_path / "predictions").mkdir()
+        (tmp_path / "predictions/epoch_0008.npz").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"of epoch 8 are damaged or missing; remove this folder, and --mode=study"):
+        dataclasses.replace(outcome(8, 4), folder=tmp_path).predictions(4)

@@ -72,9 +72,11 @@ def test_brown_forsythe_is_scipys_levene_about_the_median():
     assert statistics.spread_ratio([a], [b])["p"] == pytest.approx(stats.levene(a, b, center="median").pvalue)
 
 
-def test_a_ratio_is_null_without_a_floor_and_has_no_p_of_two_runs():
+def test_a_ratio_to_an_empty_floor_is_not_told_and_two_runs_have_no_p():
     equal, runs = [np.array([1.0, 1.0, 1.0])], [np.array([1.0, 2.0, 4.0])]
-    assert statistics.spread_ratio(runs, equal) is None
+    empty = {"ratio": None, "interval": None, "p": None, "note": "the floor is empty: its runs are equal"}
+    assert statistics.spread_ratio(runs, equal) == empty == statistics.spread_ratio(equal, equal)
+    assert statistics.spread_ratio(runs, [np.array([1.0])]) is None
     assert statistics.spread_ratio(equal, runs)["ratio"] == 0
     two = statistics.spread_ratio([np.array([1.0, 2.0])], runs)
     assert two["p"] is None and two["note"] == "two runs a base are too few"

@@ -1,7 +1,9 @@
 """What a study says in words follows from its figures."""
 
+import numpy as np
 import pytest
 
+from dogjax.study.statistics import spread_ratio
 from dogjax.study.verdict import in_words
 
 CONTROL = {"runs": 3, "identical": True, "killed": 1}
@@ -11,9 +13,9 @@ def study(**parts):
     return {"arms": {}, "missing": [], "control": CONTROL} | parts
 
 
-def sobol(half_width):
+def sobol(half_width, floor=1.0):
     streams = {"init": {"first": 0.2, "total": 0.6, "first_half_width": half_width, "total_half_width": half_width}}
-    accuracy = {"variance": 4.0, "floor_variance": 1.0, "streams": streams, "interactions": 0.8}
+    accuracy = {"variance": 4.0, "floor_variance": floor, "streams": streams, "interactions": 0.8}
     return in_words(study(kind="sobol", sobol={"accuracy": accuracy}))
 
 
@@ -26,6 +28,19 @@ def test_shares_are_told_with_their_half_widths_and_the_floor():
 
 def test_shares_that_cannot_be_told_are_not():
     assert "too few rows" in sobol(2.5) and "alone explains" not in sobol(2.5)
+
+
+def test_an_empty_floor_is_said_to_be_empty_and_nothing_to_be_larger():
+    told = sobol(0.1, floor=0.0)
+    assert "The floor is empty" in told and "gives 0%" not in told
+    spread, zero = ({"mean": 0.8, "sd": sd, "interval": [0.6 * sd, 2 * sd]} for sd in (0.05, 0.0))
+    arm = {"runs": 10, "diverged": 0, "accuracy": spread, "loss": spread, "volatility": spread}
+    empty = spread_ratio([np.array([1.0, 2.0])], [np.ones(3)]) | {"holm_p": None, "significant": None}
+    against = {name: {"accuracy": empty, "loss": empty} for name in ("init", "all")}
+    for poke in (arm | {"accuracy": zero, "loss": zero}, arm | {"accuracy": zero}):
+        told = in_words(study(kind="seeds", arms={"poke": poke, "init": arm, "all": arm}, against_poke=against))
+        assert "the floor is empty" in told.lower()
+        assert "more than that floor" not in told and "streams' own" not in told
 
 
 def seeds(ratio, significant, p=0.01):

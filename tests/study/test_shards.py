@@ -10,7 +10,7 @@ import pytest
 from dogjax.config import replace_fields
 from dogjax.errors import Stopped
 from dogjax.files import read_json
-from dogjax.study import submit
+from dogjax.study import shards
 from dogjax.train.workdir import Workdir
 from tests.study.test_study import STUDY, flags
 from tests.train.runs import environment, epochs_done
@@ -58,12 +58,12 @@ def test_a_signal_leaves_slurm_jobs_and_says_how_to_end_them(setup, tmp_path, mo
         def submit(self, *_):
             return Job(next(self.numbers))
 
-    monkeypatch.setattr(submit, "_executor", lambda *_: Executor())
+    monkeypatch.setattr(shards, "_executor", lambda *_: Executor())
     config = replace_fields(setup.config(), {"study.submit": "slurm", "study.shards": 2})
     handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # of both jobs: the second would end this process
     with pytest.raises(
         Stopped, match="SIGTERM received: the SLURM jobs 41 42 go on, until scancel ends them"
     ) as stopped:
-        submit.submit_shards(config, tmp_path)
+        shards.submit_shards(config, tmp_path)
     signal.signal(signal.SIGTERM, handler)
     assert stopped.value.exit_status == 143
