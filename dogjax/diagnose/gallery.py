@@ -137,9 +137,7 @@ class _Chooser:
             places = np.unique(np.linspace(0, len(error["frames"]) - 1, FRAMES_A_ROW).round().astype(int))
             frames = [error["frames"][place] for place in places]
             rows.append(Row(title, frames, [self._place(frame) for frame in frames]))
-        caption = (
-            "Classifiers that were not trained on them, and are right elsewhere, predict another class with confidence."
-        )
+        caption = "Predicted as another class with confidence by classifiers that were not trained on them."
         return Sheet("Probable label errors", caption, rows)
 
     def near_duplicates(self, train: np.ndarray) -> Sheet:

@@ -1,4 +1,4 @@
-"""Measures of a curve over epochs."""
+"""Measures how a curve moves over epochs."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ FEWEST_EPOCHS = 3
 
 
 def von_neumann_volatility(losses: np.ndarray) -> float | None:
-    """Von Neumann volatility of a loss curve on the log scale.
+    """Computes the von Neumann volatility of a loss curve on the log scale.
 
     `sqrt(sum over t of (y_{t+1} - y_t)^2 / (2 (T - 1)))` with `y = log(loss)` of T epochs (von
     Neumann, Kent, Bellinson & Hart 1941, "The mean square successive difference"). On white noise it
@@ -16,8 +16,8 @@ def von_neumann_volatility(losses: np.ndarray) -> float | None:
       losses: float `[epochs]`, at least 0.
 
     Returns:
-      The volatility, in natural-log units; null below three epochs, or where a loss is 0 and so has
-      no logarithm.
+      The volatility, in natural-log units; None below three epochs, or if a loss is 0 and so has no
+      logarithm.
     """
     losses = np.asarray(losses, np.float64)
     if len(losses) < FEWEST_EPOCHS or not np.all(losses > 0):
@@ -27,10 +27,10 @@ def von_neumann_volatility(losses: np.ndarray) -> float | None:
 
 
 def robust_volatility(losses: np.ndarray) -> float | None:
-    """`1.4826 MAD(diff y) / sqrt(2)` with `y = log(loss)`: the volatility of the usual epoch, without its spikes.
+    """Computes the volatility of the usual epoch, without spikes: `1.4826 MAD(diff y) / sqrt(2)`, `y = log(loss)`.
 
     1.4826 times the median absolute deviation is the standard deviation of normal values (Rousseeuw & Croux
-    1993, JASA 88:1273). Null where `von_neumann_volatility` is.
+    1993, JASA 88:1273). None if `von_neumann_volatility` is.
     """
     if von_neumann_volatility(losses) is None:
         return None
@@ -39,9 +39,9 @@ def robust_volatility(losses: np.ndarray) -> float | None:
 
 
 def oscillation(losses: np.ndarray) -> float | None:
-    """Half of von Neumann's ratio, `sigma_vN^2 / var(y)`: near 0 a trend, near 1 white noise, above 1 to and fro.
+    """Computes half of von Neumann's ratio, `sigma_vN^2 / var(y)`: near 0 a trend, near 1 noise, above 1 to and fro.
 
-    Null where the volatility is, and for a constant curve.
+    None if the volatility is, and for a constant curve.
     """
     volatility = von_neumann_volatility(losses)
     variance = np.var(np.log(losses), ddof=1) if volatility is not None else 0.0
@@ -49,9 +49,9 @@ def oscillation(losses: np.ndarray) -> float | None:
 
 
 def spike_share(losses: np.ndarray) -> float | None:
-    """Share of epochs that leap out: `y_t` above the median of the 11 epochs around by 3 scaled MADs of that rest.
+    """Computes the share of epochs with a spike: `y_t` lies above the median of the 11 epochs around by 3 scaled MADs.
 
-    Null where the volatility is.
+    None if the volatility is.
     """
     if von_neumann_volatility(losses) is None:
         return None
@@ -61,7 +61,7 @@ def spike_share(losses: np.ndarray) -> float | None:
 
 
 def drawdown(accuracies: np.ndarray) -> float:
-    """The deepest fall of accuracy below the best so far."""
+    """Computes the deepest fall of accuracy below the best so far."""
     return float(np.max(np.maximum.accumulate(accuracies) - accuracies))
 
 

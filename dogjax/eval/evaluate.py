@@ -1,4 +1,4 @@
-"""One evaluation as plain values: the whole for `evaluation.json`, the short form for each epoch."""
+"""Computes one evaluation as plain values: the whole for `evaluation.json`, the short form for each epoch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from dogjax.eval.metrics import (
 def summarise(
     logits: np.ndarray, labels: np.ndarray, backgrounds: np.ndarray, label_names: Sequence[str]
 ) -> dict[str, Any]:
-    """`loss`, `accuracy`, `by_label` and `by_background`, ready for JSON.
+    """Computes `loss`, `accuracy`, `by_label` and `by_background`, ready for JSON.
 
     Args:
       logits: float `[frames, classes]`.
@@ -52,7 +52,7 @@ def evaluate(
     rng: np.random.Generator,
     block_seconds: float | None = None,
 ) -> dict[str, Any]:
-    """Every statistic of `evaluation.json`, ready for JSON: what cannot be estimated is null.
+    """Computes every statistic of `evaluation.json`, ready for JSON; None stands for what cannot be estimated.
 
     Args:
       logits: float `[frames, classes]`.
@@ -62,7 +62,7 @@ def evaluate(
       times: float `[frames]`, seconds from the recording's start.
       label_names: one name a class.
       rng: of the bootstrap.
-      block_seconds: of the blocks that the split holds out; null where it holds out something else.
+      block_seconds: of the blocks that the split holds out; None if it does not hold out blocks.
 
     Raises:
       ValueError: as `score_frames`.

@@ -1,6 +1,6 @@
-"""How far a validation score can be trusted: block bootstrap over recordings, effective sample size.
+"""Measures how far a validation score can be trusted: block bootstrap over recordings, effective sample size.
 
-Frames of one recording resemble each other, so neither counts frames as independent.
+Frames of one recording resemble each other, so neither measure takes frames as independent.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ RESAMPLES = 2000
 # would be a second or so of video at 10 frames a second. This is the longest block that a `block` split chooses by
 # itself.
 BLOCK_SECONDS = 30.0
-# Resamples that are in memory at once.
+# Resamples in memory at once.
 BATCH = 100
 
 
@@ -27,10 +27,10 @@ class Groups:
     """Groups of frames that are resampled as a whole.
 
     Attributes:
-      unit: `recording`; `block` where some dog has a single recording; `frame` where the data name none.
+      unit: `recording`; `block` if a class has a single recording; `frame` if the data do not name recordings.
       index: int64 `[frames]`, the group of each frame.
       strata: int64 `[groups]`, the label that each group counts for.
-      notes: what the grouping leaves out, in words.
+      notes: the limits of the grouping, in words.
     """
 
     unit: str
@@ -39,13 +39,13 @@ class Groups:
     notes: tuple[str, ...]
 
     def resample(self, rng: np.random.Generator) -> np.ndarray:
-        """Group numbers, drawn with replacement within each stratum: int64 `[groups]`."""
+        """Draws group numbers with replacement within each stratum: int64 `[groups]`."""
         members = (np.flatnonzero(self.strata == label) for label in np.unique(self.strata))
-        return np.concatenate([rng.choice(each, len(each)) for each in members])
+        return np.concatenate([rng.choice(numbers, len(numbers)) for numbers in members])
 
     @property
     def tail(self) -> float:
-        """Share of the resamples below a 95 % percentile interval, and above: `Phi(sqrt(G / v) t_{v, .025})`.
+        """The share of the resamples below a 95 % percentile interval, and above: `Phi(sqrt(G / v) t_{v, .025})`.
 
         Less than .025, since the plain interval is too narrow when groups are few (Hesterberg 2015, "What teachers
         should know about the bootstrap", sections 3.2 and 5.3); G groups and v = groups - strata, which must not be 0;
@@ -62,17 +62,17 @@ def group_frames(
     label_names: Sequence[str],
     block_seconds: float | None = None,
 ) -> Groups:
-    """Groups frames by recording, or by blocks of time for a dog that has a single recording.
+    """Groups frames by recording, or by blocks of time for a class that has a single recording.
 
-    A recording that shows several dogs is one group, and counts for the dog it shows most. Blocks are the split's,
-    counted from the recording's start, or hold the frames of less than 30 seconds from their first.
+    A recording that shows several classes is one group, and counts for the class with most frames in it. Blocks are
+    the split's, counted from the recording's start, or hold the frames of less than 30 seconds from their first.
 
     Args:
       labels: int `[frames]`.
-      recordings: text `[frames]`; where any is `""`, every frame is a group.
+      recordings: text `[frames]`; if any is `""`, every frame is a group.
       times: float `[frames]`, seconds from the recording's start.
       label_names: one name a class.
-      block_seconds: of the blocks that the split holds out; null: it holds out something else.
+      block_seconds: of the blocks that the split holds out; None if it does not hold out blocks.
     """
     if unnamed := np.count_nonzero(recordings == ""):
         note = f"the data name no recording for {unnamed} of {len(labels)} frames, so all are taken as independent"
@@ -88,18 +88,18 @@ def group_frames(
         # The first block keeps the recording's number; the others are numbered on from the last group.
         index[frames[blocks > 0]] = len(strata) + blocks[blocks > 0] - 1
         strata = np.append(strata, np.full(blocks.max(), strata[group]))
-    dogs = ", ".join(sorted(f"'{label_names[label]}'" for label in strata[lone]))
+    classes = ", ".join(sorted(f"'{label_names[label]}'" for label in strata[lone]))
     notes = [
-        f"blocks of {block_seconds or BLOCK_SECONDS:g} s stand for recordings of dogs that have only one ({dogs}), "
+        f"blocks of {block_seconds or BLOCK_SECONDS:g} s stand for recordings of classes with only one ({classes}), "
         "so how one recording differs from the next is not counted"
     ]
     if block_seconds and block_seconds < BLOCK_SECONDS:
-        notes.append("blocks that short resemble their neighbours, so an interval over them is too narrow")
+        notes.append("blocks as short as these resemble their neighbours, so an interval over them is too narrow")
     return Groups("block", index, strata, tuple(notes))
 
 
 def too_few_groups(groups: Groups) -> str | None:
-    """Why no interval can be had by drawing groups with replacement, in words; null where one can."""
+    """Says why drawing groups with replacement cannot give an interval; None if it can."""
     lacking = lacking_groups(np.bincount(groups.strata))
     return f"too few {groups.unit}s for an interval: {lacking}" if lacking else None
 
@@ -107,9 +107,9 @@ def too_few_groups(groups: Groups) -> str | None:
 def bootstrap_intervals(
     correct: np.ndarray, losses: np.ndarray, groups: Groups, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """95 % intervals of accuracy and mean loss, ready for JSON.
+    """Estimates 95 % intervals of accuracy and mean loss, ready for JSON.
 
-    Groups are drawn with replacement within each stratum, so each dog keeps its number of groups; the
+    Groups are drawn with replacement within each stratum, so each class keeps its number of groups; the
     statistic is the sum over groups divided by the frames in them. The interval is the percentile
     interval with the tails of `Groups.tail`.
 
@@ -120,9 +120,9 @@ def bootstrap_intervals(
       rng: of the resamples.
 
     Returns:
-      `accuracy` and `loss`, each `[low, high]` or null where it cannot be estimated: groups are too
-      few, or those of each dog are alike, which a width of zero would call certainty; `unit` and the
-      number of `groups`; and `note`, the reasons and limits in words, or null.
+      `accuracy` and `loss`, each `[low, high]`, or None if it cannot be estimated: groups are too few, or
+      those of each class are alike, which an interval of width zero would present as certainty; `unit` and
+      the number of `groups`; and `note`, the reasons and limits in words, or None.
     """
     notes = list(groups.notes)
     intervals: dict[str, list[float] | None] = {"accuracy": None, "loss": None}
@@ -133,7 +133,7 @@ def bootstrap_intervals(
             intervals[name] = _interval(values, groups, rng)
             if intervals[name] is None:
                 notes.append(
-                    f"resampling {groups.unit}s within dogs shows no variation of {name}, "
+                    f"resampling {groups.unit}s within classes shows no variation of {name}, "
                     "so no interval of it can be estimated"
                 )
     return {
@@ -145,21 +145,21 @@ def bootstrap_intervals(
 
 
 def effective_sample_size(correct: np.ndarray, groups: Groups) -> dict[str, Any]:
-    """How many independent frames would say as much about accuracy, ready for JSON.
+    """Estimates how many independent frames would tell the accuracy as precisely, ready for JSON.
 
     `n_eff = n / (1 + (m - 1) rho)`, the design effect of Kish (1965), with m the mean group size
     weighted by size, `sum n_i^2 / n`. rho is the intraclass correlation of correctness by one-way
     analysis of variance, ICC(1, 1) of Shrout & Fleiss (1979), for unequal groups (Donner 1986):
     `rho = (MSB - MSW) / (MSB + (m0 - 1) MSW)`, `m0 = (n - sum n_i^2 / n) / (k - 1)`, truncated at 0.
-    A dog that is easier than another counts as correlation too.
+    A class that is easier than another counts as correlation too.
 
     Args:
       correct: bool `[frames]`.
       groups: of the frames.
 
     Returns:
-      `n_eff`, `rho`, `mean_group_size` (m), `groups` (k), and `note`: null, or why `n_eff` and `rho`
-      are null.
+      `n_eff`, `rho`, `mean_group_size` (m), `groups` (k), and `note`: None, or why `n_eff` and `rho`
+      are None.
     """
     sizes, right = np.bincount(groups.index), np.bincount(groups.index, weights=correct)
     n, k = len(correct), len(sizes)
@@ -186,7 +186,7 @@ def _most_frequent_label(index: np.ndarray, labels: np.ndarray, groups: int, cla
 
 
 def _blocks(times: np.ndarray, seconds: float | None) -> np.ndarray:
-    """The number, from 0 and without a gap, of each frame's block: int64 `[frames]`."""
+    """Returns the number, from 0 and without a gap, of each frame's block: int64 `[frames]`."""
     if seconds is not None:
         return np.unique(block_numbers(times, seconds), return_inverse=True)[1]
     numbers = np.zeros(len(times), np.int64)
@@ -199,7 +199,7 @@ def _blocks(times: np.ndarray, seconds: float | None) -> np.ndarray:
 
 
 def _interval(values: np.ndarray, groups: Groups, rng: np.random.Generator) -> list[float] | None:
-    """`[low, high]`, or null where every resample, or every group of a stratum, says the same."""
+    """Returns `[low, high]`; None if every resample, or every group of a stratum, gives the same value."""
     sums, counts = np.bincount(groups.index, weights=values), np.bincount(groups.index)
     members = [np.flatnonzero(groups.strata == label) for label in np.unique(groups.strata)]
 
@@ -219,14 +219,14 @@ def _interval(values: np.ndarray, groups: Groups, rng: np.random.Generator) -> l
     ).confidence_interval
     low, high = float(interval.low), float(interval.high)
     means = sums / counts
-    # Groups of one mean but of different lengths still give some width, by the weights of the dogs alone.
-    if _are_equal(low, high) or all(_are_equal(means[each].min(), means[each].max()) for each in members):
+    # Groups of one mean but of different lengths still give some width, by the weights of the classes alone.
+    if _are_equal(low, high) or all(_are_equal(means[numbers].min(), means[numbers].max()) for numbers in members):
         return None
     return [low, high]
 
 
 def _are_equal(low: float, high: float) -> bool:
-    """Whether two sums of the same values in another order may be what they are."""
+    """Whether two sums differ by no more than the rounding of another order of their terms."""
     return bool(np.isclose(low, high, rtol=1e-9, atol=0))
 
 

@@ -1,4 +1,4 @@
-"""Logits of a whole side of a split."""
+"""Computes the logits of a whole side of a split."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -9,17 +9,17 @@ import numpy as np
 from dogjax.models.network import Network
 from dogjax.prefetch import prefetch
 
-# Batches that the device is sent before the first one's logits are fetched.
+# Batches sent to the device before the logits of the first one are fetched.
 AHEAD = 3
 
 Predict = Callable[[Any, Sequence[Any], jax.Array], list[jax.Array]]
 
 
 def make_predict(network: Network) -> Predict:
-    """A pure function of (params, several `batch_stats`, images `[batch, side, side, 3]`).
+    """Makes a pure function of (params, several `batch_stats`, images `[batch, side, side, 3]`).
 
-    It gives logits float32 `[batch, classes]` for each of the statistics. What comes before the first norm does not
-    depend on them, and is computed once.
+    It returns logits float32 `[batch, classes]` for each of the statistics. The layers before the first norm do not
+    depend on them, and are computed once.
     """
 
     def predict(params: Any, statistics: Sequence[Any], images: jax.Array) -> Any:
@@ -32,15 +32,15 @@ def make_predict(network: Network) -> Predict:
 def collect_logits(
     predict: Predict, networks: Sequence[Any], batches: Iterable[tuple[jax.Array, np.ndarray]]
 ) -> list[np.ndarray]:
-    """Logits of every frame once for each network, in the order of the batches, which are drawn once.
+    """Computes the logits of every frame for each network, in the order of the batches, which are drawn once.
 
     Args:
       predict: the compiled `make_predict`.
       networks: the variables of each; those that share their `params` are evaluated together.
-      batches: images on the device, and bool `[batch]` on the host, false where a frame is padding.
+      batches: images on the device, and bool `[batch]` on the host, False for padding.
 
     Returns:
-      A float32 `[frames, classes]` a network.
+      For each network float32 `[frames, classes]`.
     """
     sharing: dict[int, list[int]] = {}
     for number, variables in enumerate(networks):

@@ -1,7 +1,7 @@
-"""What a network's logits are worth: loss, accuracy, calibration, tables by group, votes by recording.
+"""Scores a network's logits: loss, accuracy, calibration, tables by group, votes by recording.
 
-Everything is a sum or a count over frames until it is divided at the end, so tables of groups add up
-to the whole: counts exactly, losses but for the rounding of their sums.
+Every score is a sum or a count over frames that is divided at the end, so tables of groups add up to the
+whole: counts exactly, losses up to the rounding of their sums.
 """
 
 import dataclasses
@@ -13,18 +13,18 @@ from scipy.special import log_softmax
 from sklearn.metrics import brier_score_loss, confusion_matrix
 
 CONFIDENCE_BINS = 15
-# Of the frames of other labels: beyond it, a curve may be calm because nothing is learned.
+# Of the frames of other classes: above it, a curve may be calm because the network has learned nothing.
 ONE_CLASS_SHARE = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
 class FrameScores:
-    """What each frame contributes.
+    """The scores of each frame.
 
     Attributes:
       log_probabilities: float64 `[frames, classes]`, natural logarithm.
       labels: int64 `[frames]`.
-      predictions: int64 `[frames]`, the most probable class; of equals, the first.
+      predictions: int64 `[frames]`, the most probable class; the first of equally probable ones.
       losses: float64 `[frames]`, cross-entropy in nats.
       correct: bool `[frames]`.
     """
@@ -75,9 +75,9 @@ def score_frames(logits: np.ndarray, labels: np.ndarray) -> FrameScores:
 
 
 def predicts_one_class(predictions: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether the most frequent prediction is that for more than nine tenths of the frames of other labels, too.
+    """Whether one class is predicted for nearly all frames: for more than nine tenths of those of other classes, too.
 
-    False where no frame has another label: then it may be right.
+    False if every frame is of that class: then the predictions may be right.
 
     Args:
       predictions: int `[frames]`.
@@ -89,7 +89,7 @@ def predicts_one_class(predictions: np.ndarray, labels: np.ndarray) -> bool:
 
 
 def expected_calibration_error(scores: FrameScores) -> float:
-    """Expected calibration error over equal-width bins of confidence (Guo et al. 2017, eq. 3).
+    """Computes the expected calibration error over equal-width bins of confidence (Guo et al. 2017, eq. 3).
 
     `ECE = sum over bins of (frames in bin / frames) |accuracy in bin - mean confidence in bin|`, with
     15 bins `((m - 1) / 15, m / 15]` of the probability of the predicted class.
@@ -102,30 +102,30 @@ def expected_calibration_error(scores: FrameScores) -> float:
 
 
 def brier_score(scores: FrameScores) -> float:
-    """Brier score, summed over classes: 0 is perfect, 2 the worst (Brier 1950, eq. 2).
+    """Computes the Brier score, summed over classes: 0 is perfect, 2 the worst (Brier 1950, eq. 2).
 
     `mean over frames of sum over classes of (1[class is the label] - probability)^2`. With two
     classes it is twice the form that counts one of them only.
     """
     probabilities = np.exp(scores.log_probabilities)
     classes = np.arange(probabilities.shape[1])
-    # Else scikit-learn would halve the score of two classes. Its type stub knows only "auto".
+    # Otherwise scikit-learn would halve the score of two classes. Its type stub knows only "auto".
     unhalved: Any = False
     return float(brier_score_loss(scores.labels, probabilities, labels=classes, scale_by_half=unhalved))
 
 
 def confusion(scores: FrameScores, label_names: Sequence[str]) -> dict[str, Any]:
-    """`labels` and `counts`: in row i and column j, the frames of label i that were taken for label j."""
+    """Counts confusions: `labels`, and `counts`, in row i and column j the frames of class i predicted as class j."""
     counts = confusion_matrix(scores.labels, scores.predictions, labels=np.arange(len(label_names)))
     return {"labels": list(label_names), "counts": counts.tolist()}
 
 
 def group_table(scores: FrameScores, names: np.ndarray) -> dict[str, dict[str, Any]]:
-    """`frames`, `loss` and `accuracy` of each group, by name in alphabetical order.
+    """Computes `frames`, `loss` and `accuracy` of each group, by name in alphabetical order.
 
     Args:
       scores: of the frames.
-      names: text `[frames]`, each frame's group. Frames of the unknown group `""` are in no row.
+      names: text `[frames]`, each frame's group. Frames of the unknown group `""` are left out.
     """
     known = names != ""
     groups, index = np.unique(names[known], return_inverse=True)
@@ -139,12 +139,12 @@ def group_table(scores: FrameScores, names: np.ndarray) -> dict[str, dict[str, A
 
 
 def label_table(scores: FrameScores, label_names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`group_table` by label. A label without frames has no row."""
+    """Computes `group_table` by class. A class without frames has no row."""
     return group_table(scores, np.asarray(label_names)[scores.labels])
 
 
 def worst_background(by_background: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
-    """`background` and `accuracy` of the row with the lowest accuracy; of equals, the highest loss."""
+    """Finds `background` and `accuracy` of the row with the lowest accuracy; of equals, the highest loss."""
     if not by_background:
         return None
     name, row = min(by_background.items(), key=lambda item: (item[1]["accuracy"], -item[1]["loss"]))
@@ -152,10 +152,10 @@ def worst_background(by_background: dict[str, dict[str, Any]]) -> dict[str, Any]
 
 
 def majority_votes(scores: FrameScores, recordings: np.ndarray, label_names: Sequence[str]) -> dict[str, Any]:
-    """Each recording's most frequent prediction.
+    """Finds each recording's most frequent prediction.
 
     Of equally frequent predictions the one with the highest summed log-probability wins, then the
-    first. In a recording that shows several labels, the frames of each label vote apart.
+    first. In a recording that shows several classes, the frames of each class vote separately.
 
     Args:
       scores: of the frames.
@@ -163,9 +163,9 @@ def majority_votes(scores: FrameScores, recordings: np.ndarray, label_names: Seq
       label_names: one name a class.
 
     Returns:
-      `accuracy`, the share of votes that are right (null without recordings), and `recordings`, from
-      name to `label`, `vote`, `share` of the frames that voted so, and `correct`. The name is
-      `recording`, or `recording [label]` where the recording shows several labels.
+      `accuracy`, the share of votes that are right (None without recordings), and `recordings`, from
+      name to `label`, `vote`, `share` of the frames with that vote, and `correct`. The name is
+      `recording`, or `recording [label]` if the recording shows several classes.
     """
     known = recordings != ""
     names, recording = np.unique(recordings[known], return_inverse=True)
@@ -176,7 +176,7 @@ def majority_votes(scores: FrameScores, recordings: np.ndarray, label_names: Seq
     summed = np.zeros((len(pairs), classes))
     np.add.at(summed, pair, scores.log_probabilities[known])
     leading = counts == counts.max(axis=1, keepdims=True)
-    # Rounded, else the order of the frames would decide between equal sums, by their last bits.
+    # Rounded: otherwise the order of the frames would decide between equal sums, by their last bits.
     votes = np.where(leading, summed.round(9), -np.inf).argmax(axis=1)
 
     labels_shown = np.bincount(pairs // classes, minlength=len(names))
@@ -190,5 +190,5 @@ def majority_votes(scores: FrameScores, recordings: np.ndarray, label_names: Seq
             "share": float(counts[row, votes[row]] / counts[row].sum()),
             "correct": bool(votes[row] == label),
         }
-    right = sum(each["correct"] for each in table.values())
+    right = sum(row["correct"] for row in table.values())
     return {"accuracy": right / len(table) if table else None, "recordings": table}

@@ -208,9 +208,9 @@ def test_an_input_that_is_far_too_large_is_listed(mean, deviation, listed):
 def test_groups_too_few_for_an_interval_are_a_small_validation_set():
     evaluation = {"frames": 450, "intervals": {"accuracy": None}, "effective_sample_size": {"n_eff": None}}
     assert names(findings(others={"evaluation": evaluation})) == []  # every frame is right, perhaps
-    others = {"evaluation": evaluation, "no_intervals": "too few recordings for an interval: 3 of 3 dogs"}
+    others = {"evaluation": evaluation, "no_intervals": "too few recordings for an interval: 3 of 3 classes"}
     (cause,) = rank_causes(findings(others=others))
-    assert cause.name == "small_validation" and "3 of 3 dogs" in cause.evidence
+    assert cause.name == "small_validation" and "3 of 3 classes" in cause.evidence
 
 
 def test_a_small_validation_set_is_named_last():

@@ -180,7 +180,7 @@ def test_one_block_of_each_dog_gives_shares_without_intervals_and_no_temperature
     found = diagnosis(trained(clips, tmp_path / "run", **fields))
     assert list(found["shares"]) == ["batch_norm_statistics", "last_iterate", "unexplained"]
     assert found["no_intervals"] in json.loads((tmp_path / "run/evaluation.json").read_text())["intervals"]["note"]
-    assert found["no_intervals"].startswith("too few blocks for an interval: 3 of 3 dogs")
+    assert found["no_intervals"].startswith("too few blocks for an interval: 3 of 3 classes")
     tables = (found["shares"], found["drops"], found["quality"])
     assert [each["interval"] for table in tables for each in table.values()] == [None] * 7
     assert found["causes"][0]["name"] in ("batch_norm_statistics", "last_iterate")

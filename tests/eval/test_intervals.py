@@ -65,7 +65,7 @@ class TestGroups:
         expected = np.repeat([0, 3, 4, 5, 1, 2], [30, 30, 30, 5, 200, 200])
         assert groups.index.tolist() == expected.tolist()
         assert groups.strata.tolist() == [0, 1, 1, 0, 0, 0]
-        assert "blocks of 30 s stand for recordings of dogs that have only one ('ash')" in groups.notes[0]
+        assert "blocks of 30 s stand for recordings of classes with only one ('ash')" in groups.notes[0]
 
     def test_a_block_holds_less_than_30_seconds_from_its_first_frame(self):
         times = np.array([80.0, 0.0, 50.0, 29.9, 79.0])
@@ -165,9 +165,9 @@ class TestNoInterval:
     @pytest.mark.parametrize(
         ("counts", "reason"),
         [
-            ((2, 2, 2), "too few recordings for an interval: 6 of 3 dogs, 2 of one of them"),
+            ((2, 2, 2), "too few recordings for an interval: 6 of 3 classes, 2 of one of them"),
             ((3, 2, 2), None),
-            ((2, 3), "5 of 2 dogs, 2 of one of them; it takes 2 of each dog and 6 in all"),
+            ((2, 3), "5 of 2 classes, 2 of one of them; it takes 2 of each class and 6 in all"),
             ((3, 3), None),
         ],
     )
@@ -186,7 +186,7 @@ class TestNoInterval:
         result = intervals(grouped([(0, "a", 20), *takes(each=4)[4:]]), *random_values(260))
         assert (result["accuracy"], result["loss"], result["unit"]) == (None, None, "block")
         assert "only one ('ash')" in result["note"]
-        assert "9 of 3 dogs, 1 of one of them" in result["note"]
+        assert "9 of 3 classes, 1 of one of them" in result["note"]
 
     def test_blocks_are_as_long_as_those_that_the_split_holds_out(self):
         labels, times = np.repeat([0, 1], 30), np.tile(np.r_[1.5:3:0.1, 3:4.5:0.1], 2)
@@ -219,7 +219,7 @@ class TestNoInterval:
         result = intervals(grouped(films), labels == 0, random_values(len(labels))[1])
         assert result["accuracy"] is None
         assert result["note"] == (
-            "resampling recordings within dogs shows no variation of accuracy, so no interval of it can be estimated"
+            "resampling recordings within classes shows no variation of accuracy, so no interval of it can be estimated"
         )
         assert result["loss"][0] < result["loss"][1]
 
@@ -229,7 +229,7 @@ class TestNoInterval:
         # A third has no exact sum: the sums of blocks of different lengths differ in their last bits.
         result = intervals(grouped(films), random_values(len(labels))[0], np.array([1 / 3, 0.1, 7.7])[labels])
         assert result["loss"] is None
-        assert "within dogs shows no variation of loss" in result["note"]
+        assert "within classes shows no variation of loss" in result["note"]
         assert result["accuracy"][0] < result["accuracy"][1]
 
     @pytest.mark.parametrize("right", [True, False])
