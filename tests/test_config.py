@@ -7,8 +7,8 @@ import pathlib
 
 import pytest
 
+from dogjax.checks import SOURCES
 from dogjax.config import (
-    SOURCES,
     Config,
     DataConfig,
     defaults,

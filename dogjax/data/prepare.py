@@ -12,7 +12,8 @@ import shutil
 import numpy as np
 from tqdm import tqdm
 
-from dogjax.config import SOURCES, DataConfig
+from dogjax.checks import SOURCES
+from dogjax.config import DataConfig
 from dogjax.data.builder import dataset_folder
 from dogjax.data.cache import cache_folder, is_whole, locked, write_manifest
 from dogjax.data.host import prepare_host

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dogjax.config import STRATEGIES, SplitConfig
+from dogjax.checks import STRATEGIES
+from dogjax.config import SplitConfig
 from dogjax.data.table import FrameTable
 from dogjax.data.thinning import thin
 from dogjax.errors import UserError

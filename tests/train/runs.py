@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable
 from unittest import mock
 
-import dogjax.study.submit  # noqa: F401  # Submitit closes absl's log when imported: too early within a test
+import dogjax.study.shards  # noqa: F401  # submitit closes absl's log when imported: too early within a test
 from absl import flags
 
 import launch

@@ -1,6 +1,6 @@
 """The contract of a source of frames.
 
-A source is a module of this folder with a function `open_source(config, cache)`, and a row in `dogjax.config.SOURCES`.
+A source is a module of this folder with a function `open_source(config, cache)`, and a row in `dogjax.checks.SOURCES`.
 """
 
 import dataclasses
