@@ -18,7 +18,7 @@ def test_an_arm_that_diverges_is_counted_and_the_others_go_on(setup, tmp_path):
     assert study["arms"]["hot"]["identical"] is None and study["arms"]["slow"]["identical"] is False
     assert study["against_reference"]["hot"]["accuracy"] is None
     assert study["against_reference"]["slow"]["accuracy"]["p"] is None
-    assert "Runs diverged, and are in no figure: 2 of hot." in study["verdict"]
+    assert "Runs that diverged are left out of all figures: 2 of hot." in study["verdict"]
 
 
 def test_arms_of_other_sizes_and_lengths_are_compared_at_their_own_ends(setup, tmp_path):
