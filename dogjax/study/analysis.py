@@ -1,4 +1,4 @@
-"""From the outcomes of a study's runs to `study.json`: every arm measured, and set against its floor."""
+"""Measures every arm of a study, and compares it with the floor or the reference, for `study.json`."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ FIXED_RATIO, ACCURACY_MARGIN = 0.5, 0.01
 
 
 def by_arm(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
-    """Outcomes by arm, in the order of the plan."""
+    """Groups outcomes by arm, in the order of the plan."""
     arms: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         arms.setdefault(outcome.run.arm, []).append(outcome)
@@ -30,12 +30,12 @@ def by_arm(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
 
 
 def compared_epochs(lengths: Sequence[float], epochs: int) -> list[int]:
-    """The numbers of epochs after which runs are compared, in order; the last epoch is always one."""
+    """Lists the numbers of epochs after which runs are compared, in order; the last epoch is always one."""
     return sorted({max(1, round(share * epochs)) for share in lengths} | {epochs})
 
 
 def describe_arm(outcomes: Sequence[Outcome], epoch: int, rng: np.random.Generator) -> dict[str, Any]:
-    """The object of one arm in `study.json`, after `epoch` epochs.
+    """Describes one arm for `study.json`, after `epoch` epochs.
 
     Statistics are over the runs that did not diverge; `diverged` counts the others.
     """
@@ -53,14 +53,14 @@ def describe_arm(outcomes: Sequence[Outcome], epoch: int, rng: np.random.Generat
 
 
 def are_identical(outcomes: Sequence[Outcome]) -> bool | None:
-    """Whether the runs are equal to the bit; null below two, or where one diverged: then nothing was compared."""
+    """Whether the runs are equal to the bit; None below two runs, or if one diverged."""
     if len(outcomes) < 2 or not all(each.finished for each in outcomes):
         return None
     return len({each.bits() for each in outcomes}) == 1
 
 
 def describe_spread(outcomes: Sequence[Outcome], epoch: int) -> dict[str, Any]:
-    """`accuracy` and `loss` after `epoch` epochs, with their spread between the runs that did not diverge."""
+    """Describes `accuracy` and `loss` after `epoch` epochs, with their spread between runs that did not diverge."""
     finished = [each for each in outcomes if each.finished]
     return {
         "accuracy": statistics.spread(_by_base(finished, lambda each: each.accuracy(epoch))),
@@ -74,7 +74,7 @@ def _by_base(outcomes: Sequence[Outcome], measure: Callable[[Outcome], Any]) -> 
 
 
 def _agreement(outcomes: Sequence[Outcome], epoch: int, rng: np.random.Generator) -> dict[str, Any]:
-    """`disagreement`, `logit_correlation` and `ensemble_gain` over pairs of runs of one base; `new_data_variance`."""
+    """Measures `disagreement`, `logit_correlation` and `ensemble_gain` of pairs within a base, `new_data_variance`."""
     matrices: dict[str, list[np.ndarray]] = {"disagreement": [], "logit_correlation": [], "ensemble_gain": []}
     variances = []
     for base in sorted({each.run.base for each in outcomes}):
@@ -92,7 +92,7 @@ def _agreement(outcomes: Sequence[Outcome], epoch: int, rng: np.random.Generator
 
 
 def _compare_logits(a: Predictions, b: Predictions) -> dict[str, float] | None:
-    """The measures of one pair of runs, on the frames that both validate; null where those are too few."""
+    """Measures one pair of runs on the frames that both validate; None if those are too few."""
     in_a, in_b = np.isin(a.frame_id, b.frame_id), np.isin(b.frame_id, a.frame_id)
     if np.count_nonzero(in_a) < FEWEST_COMMON_FRAMES:
         return None
@@ -115,9 +115,9 @@ def _symmetric(pairs: dict[tuple[int, int], float]) -> np.ndarray:
 def against_floor(
     arms: dict[str, list[Outcome]], floor: str, names: Sequence[str], epoch: int
 ) -> dict[str, dict[str, Any]]:
-    """For each named arm, the spread of accuracy and of loss over the floor's, with Holm's p over the arms.
+    """Compares the spread of accuracy and of loss of each named arm with the floor's, with Holm's p over the arms.
 
-    `holm_p` and `significant` are null where `p` is.
+    `holm_p` and `significant` are None if `p` is.
     """
     table: dict[str, dict[str, Any]] = {name: {} for name in names}
     for measure in ("accuracy", "loss"):
@@ -140,12 +140,12 @@ def against_floor(
 def sobol_shares(
     outcomes: Sequence[Outcome], floor: Sequence[Outcome], study: StudyConfig, epoch: int, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """First-order and total shares of each stream in the variance of accuracy and loss, against the floor.
+    """Computes first-order and total shares of each stream in the variance of accuracy and loss.
 
     Returns:
       For each measure: `variance`, `floor_variance`, `streams` (each `first`, `total` and `total_less_floor`, a
-      variance) and `interactions`, which is 1 less the sum of the first-order shares; null where a run diverged or
-      nothing varies.
+      variance) and `interactions`, which is 1 less the sum of the first-order shares; None if a run diverged or
+      nothing varies. `total_less_floor` is None if the floor is empty.
     """
     table = {}
     for measure in ("accuracy", "loss"):
@@ -173,13 +173,13 @@ def sobol_shares(
 def compare_pairs(
     reference: Sequence[Outcome], arm: Sequence[Outcome], epoch: int, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """An arm against the reference, run by run with common seeds: accuracy, loss and volatility.
+    """Compares an arm with the reference, run by run with common seeds: accuracy, loss and volatility.
 
     Returns:
       For each measure: `pairs`, `difference` (mean, arm less reference) and its `interval`, the `ratio` of the two
-      (geometric mean, with its interval; null where one is zero), `p` of the sign-flip test (null below six pairs)
+      (geometric mean, with its interval; None if one is zero), `p` of the sign-flip test (None below six pairs)
       and `better` (P(arm better), with its interval). A pair with a run that diverged is left out.
-      Null below two pairs.
+      None below two pairs.
     """
     partners = {each.run.replicate: each for each in reference}
     pairs = [(partners[each.run.replicate], each) for each in arm if each.run.replicate in partners]
@@ -210,7 +210,7 @@ def _compare(
 
 
 def adjust_pairs(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The comparisons with `holm_p` beside `p`, for each measure over all arms that have one."""
+    """Adds `holm_p` beside `p` to the comparisons, for each measure over all arms that have one."""
     for measure in ("accuracy", "loss", "volatility"):
         tested = [each[measure] for each in arms.values() if each[measure] and each[measure]["p"] is not None]
         for comparison, p in zip(tested, statistics.holm([each["p"] for each in tested])):
@@ -219,13 +219,13 @@ def adjust_pairs(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def count_one_class(outcomes: Sequence[Outcome], epoch: int) -> int:
-    """Runs, of those that did not diverge, that predict one class for nearly every frame after `epoch` epochs."""
+    """Counts the runs that predict one class for nearly every frame after `epoch` epochs, without diverged ones."""
     predictions = [each.predictions(epoch) for each in outcomes if each.finished]
     return sum(predicts_one_class(each.logits.argmax(axis=1), each.label) for each in predictions)
 
 
 def is_fixed(comparison: dict[str, Any]) -> bool | None:
-    """Whether an arm calms the reference's curve at no cost: null where pairs are too few.
+    """Whether an arm calms the reference's curve at no cost; None if pairs are too few.
 
     Less than half the volatility, its interval below 1, and an accuracy that is not more than a point lower (the lower
     of the two one-sided tests of Schuirmann 1987, J Pharmacokinet Biopharm 15:657, at half their usual level). A curve
@@ -242,12 +242,12 @@ def is_fixed(comparison: dict[str, Any]) -> bool | None:
 
 
 def smallest_enough(arms: dict[str, list[Outcome]], epoch: int) -> dict[str, Any] | None:
-    """The smallest network whose loss is within one standard error of the best one's.
+    """Finds the smallest network whose loss is within one standard error of the lowest.
 
     The one-SE rule of Breiman, Friedman, Olshen & Stone 1984, "Classification and regression trees", section 3.4.3.
 
     Returns:
-      `best` and `smallest` (names of arms), and `limit`, the best mean loss and one standard error; null where
+      `best` and `smallest` (names of arms), and `limit`, the best mean loss and one standard error; None if
       all networks are of one size, or the best arm has fewer than two runs.
     """
     sizes, losses = {}, {}
@@ -268,7 +268,7 @@ def smallest_enough(arms: dict[str, list[Outcome]], epoch: int) -> dict[str, Any
 def crossed_components(
     arms: dict[str, list[Outcome]], folds: int, replicates: int, epoch: int, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Variance components of accuracy and of loss over splits (the arms) and seeds (the replicates).
+    """Estimates variance components of accuracy and of loss over splits (the arms) and seeds (the replicates).
 
     Args:
       arms: the outcomes by arm.
@@ -278,7 +278,7 @@ def crossed_components(
       rng: of the intervals.
 
     Returns:
-      For each measure the components, or null where a run is missing or diverged.
+      For each measure the components, or None if a run is missing or diverged.
     """
     rows = [{each.run.replicate: each for each in outcomes if each.finished} for outcomes in arms.values()]
     seeds = list(range(replicates))

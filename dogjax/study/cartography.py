@@ -1,4 +1,4 @@
-"""The frames that are hard whatever the seed, and those that the seed decides: `cartography.json` of a study."""
+"""Maps the frames of a study: which are hard with every seed, and which the seed decides."""
 
 import numpy as np
 
@@ -17,13 +17,13 @@ FEWEST_RUNS = 2
 
 
 def map_frames(workdir: Workdir, config: Config | None) -> None:
-    """Looks at all frames over the runs of the study in `workdir`; writes `cartography.json` and `gallery/`.
+    """Maps all frames over the runs of the study in `workdir`; writes `cartography.json` and `gallery/`.
 
-    Runs count that differ in their seeds, or in the fold, and in nothing else.
+    Only runs that differ in nothing but their seeds and the fold count.
 
     Args:
       workdir: of the study.
-      config: the study's configuration, where its data lie elsewhere by now; null: as it was.
+      config: the study's configuration, if its data are elsewhere by now; None: as it was.
 
     Raises:
       UserError: fewer than two such runs have finished, or the data are not the same any more.
@@ -59,7 +59,7 @@ def map_frames(workdir: Workdir, config: Config | None) -> None:
 
 
 def counted_runs(config: Config) -> list[PlannedRun]:
-    """The runs of the experiment as it is. The control's are one run, and other arms have it."""
+    """Lists the runs of the unchanged experiment, without the control, whose runs are all the same."""
     if config.study.kind == "arms":
         return [run for run in plan_runs(config) if run.arm == REFERENCE]
     return [run for run in plan_runs(config) if run.arm != CONTROL]

@@ -1,4 +1,4 @@
-"""What became of a run of a study, read from its folder alone."""
+"""Reads how the runs of a study ended, from their folders alone, and shows how those that train go on."""
 
 import dataclasses
 import functools
@@ -22,13 +22,13 @@ from dogjax.train.run import Run
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """A run that has ended.
+    """Holds a run that has ended.
 
     Attributes:
       run: as it was planned.
       folder: of the run.
       status: `finished` or `diverged`.
-      state_sha256: of its last state; null where it diverged.
+      state_sha256: of its last state; None if it diverged.
       metrics: the lines of `metrics.jsonl`.
       was_killed: whether it was killed and resumed.
       parameters: of the network.
@@ -47,14 +47,14 @@ class Outcome:
         """False for a run that diverged."""
         return self.status == "finished"
 
-    # Epochs are the study's: an arm that trains longer is looked at after the same share of its training.
+    # Epochs are the study's: an arm that trains longer is measured after the same share of its training.
 
     def accuracy(self, epoch: int) -> float:
-        """Validation accuracy after `epoch` epochs of the study."""
+        """Returns the validation accuracy after `epoch` epochs of the study."""
         return self.metrics[self._own(epoch) - 1]["validation"]["accuracy"]
 
     def loss(self, epoch: int) -> float:
-        """Validation loss after `epoch` epochs of the study."""
+        """Returns the validation loss after `epoch` epochs of the study."""
         return self.metrics[self._own(epoch) - 1]["validation"]["loss"]
 
     def _own(self, epoch: int) -> int:
@@ -62,7 +62,7 @@ class Outcome:
 
     @functools.cached_property
     def volatility(self) -> float | None:
-        """Von Neumann volatility of the whole validation curve, from one epoch of the study to the next."""
+        """Returns the von Neumann volatility of the whole validation curve, from one epoch of the study to the next."""
         epochs = {self._own(epoch) for epoch in range(1, self.run.study_epochs + 1)}
         seen = [line["validation"]["loss"] for line in self.metrics if line["epoch"] in epochs]
         return von_neumann_volatility(np.array(seen))
@@ -82,12 +82,12 @@ class Outcome:
             ) from error
 
     def bits(self) -> tuple[str | None, bytes]:
-        """What two finished runs of one identity have in common."""
+        """Returns what is equal in two finished runs of one identity."""
         return self.state_sha256, (self.folder / "metrics.jsonl").read_bytes()
 
 
 def read_outcomes(workdir: pathlib.Path, runs: list[PlannedRun]) -> tuple[list[Outcome], list[str]]:
-    """The outcomes of the runs that have ended, and the names of those that have not."""
+    """Reads the outcomes of the runs that have ended, and the names of those that have not."""
     ended = [run for run in runs if has_ended(workdir, run)]
     return [_read(run, run_folder(workdir, run)) for run in ended], [run.name for run in runs if run not in ended]
 
@@ -106,7 +106,7 @@ def _read(run: PlannedRun, folder: pathlib.Path) -> Outcome:
 
 
 class LiveTable:
-    """A bar over the epochs of all runs; when the last run of an arm ends, its accuracies are printed above it.
+    """Shows a bar over the epochs of all runs, and prints the accuracies of an arm when its last run ends.
 
     Args:
       runs: of this process.

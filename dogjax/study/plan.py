@@ -1,4 +1,4 @@
-"""The runs of a study: a pure function of its configuration."""
+"""Plans the runs of a study: a pure function of its configuration."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from dogjax.errors import UserError
 from dogjax.prng import Streams
 
 CONTROL, POKE, ALL, REFERENCE = "control", "poke", "all", "reference"
-# The run of the control arm that is killed on its way and resumed.
+# The run of the control arm that is killed half-way and resumed.
 KILLED = 2
 # Seeds of replicates lie apart from each other and from the base seeds.
 SEEDS_A_BASE = 1000
@@ -19,7 +19,7 @@ SEEDS_A_BASE = 1000
 
 @dataclasses.dataclass(frozen=True)
 class PlannedRun:
-    """One run of a study.
+    """Holds one run of a study.
 
     Attributes:
       arm: runs of one arm are replicates of each other.
@@ -27,7 +27,7 @@ class PlannedRun:
       replicate: number of the run within arm and base.
       config: of the run, complete.
       study_epochs: those of the study; an arm may train longer or shorter.
-      killed: whether the run is killed on its way, and resumed.
+      killed: whether the run is killed half-way, and resumed.
     """
 
     arm: str
@@ -39,12 +39,12 @@ class PlannedRun:
 
     @property
     def name(self) -> str:
-        """The run's folder."""
+        """Returns the name of the run's folder."""
         return f"{self.arm}-{self.base}-{self.replicate:03d}"
 
 
 def plan_runs(config: Config) -> list[PlannedRun]:
-    """All runs of the study, those of the control first.
+    """Lists all runs of the study, the control's first.
 
     Raises:
       UserError: an arm's configuration is wrong, or a name is taken.
@@ -54,14 +54,14 @@ def plan_runs(config: Config) -> list[PlannedRun]:
 
 
 def in_shard(runs: list[PlannedRun], shard: str) -> list[PlannedRun]:
-    """The runs of shard `i/n`. The first one has the whole control, which is looked at before anything else."""
+    """Lists the runs of shard `i/n`. The first shard has the whole control, which is checked before anything else."""
     part, parts = map(int, shard.split("/"))
     others = [run for run in runs if run.arm != CONTROL]
     return [run for run in runs if run.arm == CONTROL and part == 1] + others[part - 1 :: parts]
 
 
 def design_problem(study: StudyConfig) -> dict[str, Any]:
-    """The factors of a Sobol study, as SALib wants them."""
+    """Describes the factors of a Sobol study for SALib."""
     return {"num_vars": len(study.streams), "names": list(study.streams), "bounds": [[0.0, 1.0]] * len(study.streams)}
 
 
@@ -82,7 +82,7 @@ def _control(config: Config) -> Iterator[PlannedRun]:
 
 
 def _replicates(config: Config, arm: str, base: int, streams: tuple[str, ...]) -> Iterator[PlannedRun]:
-    """Runs of one base seed that differ in the seed of `streams` alone."""
+    """Yields runs of one base seed that differ only in the seeds of `streams`."""
     for replicate in range(config.study.replicates):
         fresh = _seed(config, SEEDS_A_BASE * (base + 1) + replicate)
         fields = {"seed": _seed(config, base)} | {f"seeds.{stream}": fresh for stream in streams}
@@ -120,7 +120,9 @@ def _arms(config: Config) -> Iterator[PlannedRun]:
     names = [name for name, _ in arms]
     for name in names:
         if names.count(name) > 1 or name == CONTROL or not name.replace("_", "").replace(".", "").isalnum():
-            raise UserError(f"study.arms: '{name}' is taken, or is no name of letters, digits, '_' and '.'")
+            raise UserError(
+                f"study.arms: '{name}' is taken or invalid; choose another name of letters, digits, '_' and '.'"
+            )
     for replicate in range(config.study.replicates):
         for name, fields in arms:
             common = {"seed": _seed(config, replicate)}
@@ -132,7 +134,7 @@ def _arms(config: Config) -> Iterator[PlannedRun]:
 
 
 def _alone(config: Config) -> Config:
-    """The experiment as `--mode=train` knows it; the weights of all epochs of all runs would fill a disk."""
+    """Returns the experiment for `--mode=train`; the weights of all epochs of all runs would fill a disk."""
     train = dataclasses.replace(config.train, keep_weights=False)
     return dataclasses.replace(config, study=StudyConfig(), train=train)
 
@@ -142,7 +144,7 @@ def _seed(config: Config, offset: int) -> int:
 
 
 def describe_run(run: PlannedRun) -> dict[str, Any]:
-    """What names a run in tables: `run arm base replicate seed` and the seeds of the streams."""
+    """Describes a run in tables: `run arm base replicate seed` and the seeds of the streams."""
     values = to_dict(run.config)
     seeds = {f"seed_{name}": seed for name, seed in values["seeds"].items()}
     return {

@@ -28,7 +28,7 @@ MINUTES = 24 * 60
 
 
 def run_shard(config: Config, folder: pathlib.Path, deadline: float) -> None:
-    """Runs what is left of the shard that `study.shard` names, the control first.
+    """Runs the rest of the shard that `study.shard` names, the control first.
 
     Raises:
       UserError, Stopped: as `run_study`.
@@ -69,7 +69,7 @@ def submit_shards(config: Config, folder: pathlib.Path) -> None:
     """Submits `study.shards` jobs that each run one shard, and waits for them.
 
     Raises:
-      UserError: SLURM is not there, or a job failed; what the others have finished is kept.
+      UserError: SLURM is not available, or a job failed; the other jobs' results are kept.
       Stopped: after a signal; the jobs on this machine have saved and ended, those of SLURM go on.
     """
     study = config.study
@@ -90,7 +90,7 @@ def submit_shards(config: Config, folder: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def _ctrl_c_ignored() -> Iterator[None]:
-    """Processes started within ignore Ctrl-C, which reaches all of them: submitit's would kill its job unsaved."""
+    """Lets processes started within ignore Ctrl-C, which reaches all of them: submitit's would kill its job unsaved."""
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -122,7 +122,7 @@ def _wait(jobs: list[Any], cluster: str, interrupt: Interrupt) -> None:
 
 
 def run_job(config: Config, folder: pathlib.Path) -> str:
-    """What a job does; an empty answer is success, else the reason why not."""
+    """Runs a job's shard; returns the reason of a failure, or an empty text."""
     try:
         run_shard(config, folder, deadline_of(config))
     except (UserError, Stopped) as error:

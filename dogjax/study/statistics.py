@@ -1,4 +1,4 @@
-"""The statistics of a study: pure functions of arrays, each with its source.
+"""Computes the statistics of a study: pure functions of arrays, each with its source.
 
 Runs of one arm share a base seed and differ in a replicate, so spread is always measured within bases.
 """
@@ -24,7 +24,7 @@ EMPTY_FLOOR = "the floor is empty: its runs are equal"
 
 
 def spread(groups: Sequence[np.ndarray]) -> dict[str, Any]:
-    """Mean, and standard deviation within groups with its interval.
+    """Computes the mean, and the standard deviation within groups with its interval.
 
     The variance is pooled over groups; its interval is `df s^2 / chi^2_df`, which is exact for normal
     values (its relative half-width is about `2 / sqrt(2 df)`) and too short for heavy tails.
@@ -33,7 +33,7 @@ def spread(groups: Sequence[np.ndarray]) -> dict[str, Any]:
       groups: float `[runs]` each, the values of one base seed.
 
     Returns:
-      `mean`, `sd` and `interval` (`[low, high]` of the SD); the last two are null below two runs of a base.
+      `mean`, `sd` and `interval` (`[low, high]` of the SD); the last two are None below two runs of a base.
     """
     values = np.concatenate([np.asarray(each, np.float64) for each in groups]) if groups else np.zeros(0)
     if not len(values):
@@ -83,7 +83,7 @@ def _pooled_variance(groups: Sequence[np.ndarray]) -> tuple[float, int]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values adjusted for the number of tests, step down (Holm 1979, Scand. J. Statist. 6:65)."""
+    """Adjusts p-values for the number of tests, step down (Holm 1979, Scand. J. Statist. 6:65)."""
     order = np.argsort(p_values, kind="stable")
     adjusted = np.zeros(len(p_values))
     largest = 0.0
@@ -94,12 +94,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def disagreement(a: np.ndarray, b: np.ndarray) -> float:
-    """Share of frames that two runs take for different classes; predictions int `[frames]` each."""
+    """Computes the share of frames for which two runs predict different classes; int `[frames]` each."""
     return float(np.mean(a != b))
 
 
 def logit_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson correlation of two runs' logits `[frames, classes]`, less each frame's mean; 0 for logits all alike.
+    """Computes the Pearson correlation of two runs' logits `[frames, classes]`, less each frame's mean.
+
+    It is 0 for logits that are all equal.
 
     As in Summers & Dinneen (ICML 2021, section 2); a frame's mean logit has no influence on its probabilities.
     """
@@ -108,13 +110,13 @@ def logit_correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def ensemble_gain(a: np.ndarray, b: np.ndarray, labels: np.ndarray) -> float:
-    """Accuracy of two runs' mean logits `[frames, classes]` less the mean of their accuracies."""
+    """Computes the accuracy of two runs' mean logits `[frames, classes]` less the mean of their accuracies."""
     together, *alone = (np.mean(each.argmax(axis=1) == labels) for each in ((a + b) / 2, a, b))
     return float(together - np.mean(alone))
 
 
 def mean_over_pairs(matrices: Sequence[np.ndarray], rng: np.random.Generator) -> dict[str, Any]:
-    """Mean over pairs of runs, with a bootstrap of runs: pairs that share a run are not independent.
+    """Computes the mean over pairs of runs, with a bootstrap of runs: pairs that share a run are not independent.
 
     A run drawn twice makes no pair with itself.
 
@@ -123,7 +125,7 @@ def mean_over_pairs(matrices: Sequence[np.ndarray], rng: np.random.Generator) ->
       rng: of the bootstrap.
 
     Returns:
-      `mean` and `interval`; null below two runs, and the interval below four.
+      `mean` and `interval`; None below two runs, and the interval below four.
     """
     pairs = np.concatenate([each[np.triu_indices(len(each), 1)] for each in matrices] or [np.zeros(0)])
     if not len(pairs):
@@ -143,17 +145,17 @@ def mean_over_pairs(matrices: Sequence[np.ndarray], rng: np.random.Generator) ->
 
 
 def distribution_variance(correct: np.ndarray, groups: np.ndarray | None = None) -> float | None:
-    """Variance of runs' accuracy on new data of the same kind, apart from the validation set's own noise.
+    """Estimates the variance of runs' accuracy on new data of the same kind, without the validation set's noise.
 
     `G / (G - 1) (Var_h(mean) - G^-2 sum_g Var_h(mean of group g))` over runs h (Jordan, ICLR 2024, theorem 1;
     frames in groups of equal size, which are not independent, take the place of frames).
 
     Args:
       correct: bool `[runs, frames]`.
-      groups: int `[frames]`, the group of each frame; null: every frame is its own.
+      groups: int `[frames]`, the group of each frame; None: every frame is its own.
 
     Returns:
-      The variance, which may be estimated below 0; null below two runs or two groups.
+      The variance, which may be estimated below 0; None below two runs or two groups.
     """
     errors = 1.0 - np.asarray(correct, np.float64)
     if groups is not None:
@@ -169,7 +171,7 @@ def distribution_variance(correct: np.ndarray, groups: np.ndarray | None = None)
 
 
 def probability_of_superiority(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
-    """P(A > B) over paired runs, ties counting half (Bouthillier et al., MLSys 2021, section 5).
+    """Estimates P(A > B) over paired runs, ties counting half (Bouthillier et al., MLSys 2021, section 5).
 
     Returns:
       `probability`, its percentile-bootstrap `interval` over pairs, `significant` (the lower limit exceeds .5)
@@ -188,12 +190,12 @@ def probability_of_superiority(a: np.ndarray, b: np.ndarray, rng: np.random.Gene
 
 
 def sign_flip_p(differences: np.ndarray, rng: np.random.Generator) -> float | None:
-    """Two-sided p-value of a mean paired difference: every sign pattern is as likely (Fisher 1935, section 21).
+    """Tests a mean paired difference, two-sided: every sign pattern is as likely (Fisher 1935, section 21).
 
     Up to 14 pairs all patterns are listed; beyond, 2^14 are drawn, the observed one counted among them.
 
     Returns:
-      Null below six pairs: no result of theirs can reach .05.
+      None below six pairs, which cannot reach .05.
     """
     differences = np.asarray(differences, np.float64)
     pairs = len(differences)
@@ -210,7 +212,7 @@ def sign_flip_p(differences: np.ndarray, rng: np.random.Generator) -> float | No
 
 
 def mean_interval(values: np.ndarray) -> list[float] | None:
-    """95 % interval of a mean, by Student's t; null below two values."""
+    """Computes the 95 % interval of a mean, by Student's t; None below two values."""
     values = np.asarray(values, np.float64)
     if len(values) < 2:
         return None
@@ -219,10 +221,10 @@ def mean_interval(values: np.ndarray) -> list[float] | None:
 
 
 def paired_ratio(arm: np.ndarray, reference: np.ndarray) -> dict[str, Any] | None:
-    """The geometric mean of paired ratios, with its interval: that of the mean log ratio.
+    """Computes the geometric mean of paired ratios, with the interval of the mean log ratio.
 
     Returns:
-      `ratio` and `interval`; null below two pairs, or where a value is not positive.
+      `ratio` and `interval`; None below two pairs, or if a value is not positive.
     """
     arm, reference = np.asarray(arm, np.float64), np.asarray(reference, np.float64)
     if np.any(arm <= 0) or np.any(reference <= 0) or not (interval := mean_interval(np.log(arm / reference))):
@@ -232,7 +234,7 @@ def paired_ratio(arm: np.ndarray, reference: np.ndarray) -> dict[str, Any] | Non
 
 
 def sobol_indices(problem: dict[str, Any], values: np.ndarray, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
-    """Shares of the variance by factor: first order (Saltelli et al. 2010) and total (Jansen 1999), by SALib.
+    """Computes shares of the variance by factor: first order (Saltelli et al. 2010) and total (Jansen 1999), by SALib.
 
     Args:
       problem: of SALib, with `names`.
@@ -253,7 +255,7 @@ def sobol_indices(problem: dict[str, Any], values: np.ndarray, rng: np.random.Ge
 
 
 def variance_components(table: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
-    """Components of a crossed design without replication: splits, seeds, and what is left.
+    """Computes the components of a crossed design without replication: splits, seeds, and the rest.
 
     `var_split = (MS_split - MS_rest) / seeds` and `var_seed = (MS_seed - MS_rest) / splits`, at least 0
     (Searle, Casella & McCulloch 1992, section 4.3). Intervals are generalised confidence intervals (Weerahandi 1993,
@@ -264,8 +266,8 @@ def variance_components(table: np.ndarray, rng: np.random.Generator) -> dict[str
       rng: of the draws.
 
     Returns:
-      `split`, `seed` and `rest`: `variance`, `sd`, `interval` (of the SD) and `note`. `variance` is null, and
-      `note` says why, where degrees of freedom run out.
+      `split`, `seed` and `rest`: `variance`, `sd`, `interval` (of the SD) and `note`. `variance` is None, and
+      `note` says why, without degrees of freedom.
     """
     table = np.asarray(table, np.float64)
     splits, seeds = table.shape

@@ -1,4 +1,4 @@
-"""`--mode=study`: plan, run or resume, and write what came out."""
+"""Plans a study, runs or resumes it, and writes its results: `--mode=study`."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ from dogjax.train.workdir import Workdir
 
 
 def run_study(config: Config, workdir: Workdir) -> None:
-    """Runs what is left of the study, or of its shard, and writes `runs.csv` and `study.json` of what there is.
+    """Runs the rest of the study, or of its shard, and writes `runs.csv` and `study.json` from the runs that ended.
 
     Raises:
       UserError: the folder, the data or the configuration do not allow it; or the control's runs differ.
@@ -60,7 +60,7 @@ def is_study(workdir: Workdir) -> bool:
 
 
 def gather_workdir(workdir: Workdir) -> None:
-    """Joins what the shards of the study in `workdir` have finished.
+    """Joins the runs that the shards of the study in `workdir` have finished.
 
     Raises:
       UserError: the folder holds no study.
@@ -70,7 +70,7 @@ def gather_workdir(workdir: Workdir) -> None:
 
 
 def describe_study(config: Config, outcomes: list[Outcome], missing: list[str]) -> dict[str, Any]:
-    """The content of `study.json`: no clock, no path, nothing that another order of the runs would change."""
+    """Computes the content of `study.json`: no clock, no path, nothing that depends on the order of the runs."""
     epochs = config.train.epochs
     arms = analysis.by_arm(outcomes)
     rng = Streams(config.seed).split_generator("study")
@@ -133,7 +133,7 @@ def _control(arms: dict[str, list[Outcome]]) -> dict[str, Any]:
 
 
 def _table(outcomes: list[Outcome]) -> str:
-    """`runs.csv`: a row a run that has ended."""
+    """Writes the text of `runs.csv`: one row for each run that has ended."""
     rows = []
     for each in outcomes:
         last = each.metrics[-1] if each.metrics else {"epoch": 0, "train": {}, "validation": {}}

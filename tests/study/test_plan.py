@@ -90,7 +90,7 @@ def test_the_design_of_a_sobol_study_is_drawn_from_a_stream():
         ({"kind": "arms", "arms": (("a", (("model.dens", (9,)),)),)}, "'a': unknown .* 'model.dens'"),
         ({"kind": "arms", "arms": (("a", ()), ("a", ()))}, "'a' is taken"),
         ({"kind": "arms", "arms": (("control", ()),)}, "'control' is taken"),
-        ({"kind": "arms", "arms": (("../a", ()),)}, "is no name"),
+        ({"kind": "arms", "arms": (("../a", ()),)}, "is taken or invalid; choose another name"),
         ({"kind": "sobol", "replicates": 5}, "a power of two"),
     ],
 )

@@ -12,7 +12,7 @@ from dogjax.errors import Stopped
 from dogjax.files import read_json
 from dogjax.study import shards
 from dogjax.train.workdir import Workdir
-from tests.study.test_study import STUDY, flags
+from tests.study.studies import STUDY, flags
 from tests.train.runs import environment, epochs_done
 
 
