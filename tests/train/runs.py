@@ -14,9 +14,9 @@ import warnings
 from collections.abc import Callable
 from unittest import mock
 
-import dogjax.study.shards  # noqa: F401  # submitit closes absl's log when imported: too early within a test
 from absl import flags
 
+import dogjax.study.shards  # noqa: F401  # submitit closes absl's log when imported: too early within a test
 import launch
 from dogjax import config as config_lib
 from dogjax.config import Config
