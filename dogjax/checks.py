@@ -19,19 +19,25 @@ class SourceFields:
       reads: the fields of `DataConfig` that it reads, besides those of every source.
       required: the field that must be given; empty where none must.
       holds: what that field holds, in words.
+      has_groups: whether the data may name further groups, each of which is a strategy of splitting.
     """
 
     module: str
     reads: tuple[str, ...]
     required: str = ""
     holds: str = ""
+    has_groups: bool = False
 
 
 # By `data.source`. A new source is a module and a row.
 SOURCES = {
     "synthetic": SourceFields("dogjax.data.sources.world", ("fps", "on_bad_video")),
     "videos": SourceFields(
-        "dogjax.data.sources.videos", ("path", "fps", "on_bad_video"), "path", "the folder that holds the clips"
+        "dogjax.data.sources.videos",
+        ("path", "fps", "on_bad_video"),
+        "path",
+        "the folder that holds the clips",
+        has_groups=True,
     ),
     "tfds": SourceFields(
         "dogjax.data.sources.catalogue", ("path", "name"), "name", "a dataset's name, such as stanford_dogs"
@@ -103,7 +109,7 @@ def _check_source(data: "DataConfig") -> None:
 def _check_effects(config: "Config") -> None:
     """Refuses settings that would change nothing."""
     model, split = config.model, config.split
-    if split.strategy not in STRATEGIES and config.data.source != "videos":
+    if split.strategy not in STRATEGIES and not SOURCES[config.data.source].has_groups:
         raise UserError(f"split.strategy={split.strategy!r}: {nearest_name(split.strategy, list(STRATEGIES))}")
     if split.strategy != "block":
         for name in ("block_seconds", "gap_seconds"):

@@ -24,14 +24,14 @@ def _setting(default: Any, *, choices: tuple = (), low: float | None = None, hig
 
 @dataclasses.dataclass(frozen=True)
 class SeedsConfig:
-    """Root seeds of the random streams; None means the seed at the top."""
+    """Root seeds of the random streams; None means `seed`, and for `poke` that no parameter is moved."""
 
     split: int | None = _setting(None, low=0, high=2**32 - 1)
     init: int | None = _setting(None, low=0, high=2**32 - 1)
     order: int | None = _setting(None, low=0, high=2**32 - 1)
     augment: int | None = _setting(None, low=0, high=2**32 - 1)
     dropout: int | None = _setting(None, low=0, high=2**32 - 1)
-    # The floor of a seed study: where it is set, one parameter starts one unit in the last place off.
+    # The floor of a seed study: with a seed, one parameter starts at the next larger number.
     poke: int | None = _setting(None, low=0, high=2**32 - 1)
 
 
@@ -99,7 +99,7 @@ class ModelConfig:
     norm_momentum: float = _setting(0.99, low=0, high=0.99999)  # batch: how much of the running statistics stays
     # batch: what an epoch is evaluated with; precise: recomputed on clean training frames, with the weights held still.
     norm_statistics: str = _setting("running", choices=("running", "precise"))
-    head: str = _setting("flatten", choices=("flatten", "average"))  # average: over places, before the dense layers
+    head: str = _setting("flatten", choices=("flatten", "average"))  # average: over positions, before the dense layers
     dtype: str = _setting("float32", choices=("float32", "bfloat16"))  # of the computation; parameters are float32
 
 
@@ -117,7 +117,9 @@ class OptimConfig:
     accumulate: int = _setting(1, low=1)  # batches to an update
     ema_decay: float = _setting(0.0, low=0, high=0.99999)  # 0: evaluate the last weights
     label_smoothing: float = _setting(0.0, low=0, high=0.99)  # share of the target spread over all classes
-    loss: str = _setting("cross_entropy", choices=("cross_entropy", "focal"))  # of training; validation's is the first
+    loss: str = _setting(
+        "cross_entropy", choices=("cross_entropy", "focal")
+    )  # of training; validation always uses cross_entropy
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,7 +53,7 @@ def lacking_groups(counts: np.ndarray) -> str | None:
     """Says why groups are too few to draw them with replacement within each class; None where they are enough.
 
     Args:
-      counts: int `[classes]`, the groups of each; classes without any do not count, and one has some.
+      counts: int `[classes]`, the groups of each; classes without groups are ignored; at least one must have some.
     """
     present = counts[counts > 0]
     if present.min() >= 2 and present.sum() - len(present) >= FEWEST_SPARE_GROUPS:
@@ -156,4 +156,4 @@ def _distance(near: dict[str, Any]) -> str:
 
 def _single_class_backgrounds(table: FrameTable, split: Split) -> list[str]:
     labels, backgrounds = table.label[split.train], table.background[split.train]
-    return [place for place in sorted(_named(backgrounds)) if len(np.unique(labels[backgrounds == place])) == 1]
+    return [name for name in sorted(_named(backgrounds)) if len(np.unique(labels[backgrounds == name])) == 1]

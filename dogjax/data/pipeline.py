@@ -129,10 +129,10 @@ def _scaled(images: tf.Tensor, shift: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
 def _shuffled(frames: np.ndarray, seed: tf.Tensor, start: tf.Tensor, size: int) -> tf.Tensor:
     """Entries `start`, ..., `start + size - 1` of the permutation of `frames` that `seed` names.
 
-    Each place is mapped by itself by a block cipher, so no permutation is ever held in memory.
+    Each position is mapped by itself by a block cipher, so no permutation is ever held in memory.
     """
-    places = tf.range(start, tf.minimum(start + size, len(frames)))
-    shuffled = tf.random.experimental.index_shuffle(places, seed, tf.constant(len(frames) - 1, tf.int64))
+    positions = tf.range(start, tf.minimum(start + size, len(frames)))
+    shuffled = tf.random.experimental.index_shuffle(positions, seed, tf.constant(len(frames) - 1, tf.int64))
     return tf.gather(tf.constant(frames), shuffled)
 
 

@@ -28,7 +28,8 @@ class Split:
     """Frame numbers (int64, ascending) of both sides, and the group of every frame of the table.
 
     `block_seconds` and `gap_seconds` are those in force; None unless the strategy is `block`. `purged` counts the
-    frames that the groups keep off both sides; those that training does without are not among them.
+    frames on neither side: within the gap, or of a one-sided label whose group is on the other side. Frames that
+    `train_fraction` or `train_recordings` drop are not counted.
     """
 
     train: np.ndarray

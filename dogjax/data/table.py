@@ -52,7 +52,8 @@ class FrameTable:
     """Frames in the order of their ids.
 
     Attributes:
-      frame_id: `[frames]` text, the file's path in its folder and the time: the same on every machine.
+      frame_id: `[frames]` text, a name that is the same on every machine: the clip's path in its folder and the time,
+        or TFDS's split and id.
       label: int32 `[frames]`, an index into `label_names`.
       recording: `[frames]` text, empty where the source names none; likewise `background`.
       time: float64 `[frames]`, seconds from the recording's first frame.
@@ -98,7 +99,7 @@ def load_frames(folder: pathlib.Path, merge_labels: tuple) -> FrameTable:
     """Reads the table of a prepared dataset, and merges labels. A class without frames is left out.
 
     Args:
-      folder: what `prepare` returned.
+      folder: of a prepared dataset.
       merge_labels: labels that become one class called `a+b`: a tuple of labels, or several of them.
 
     Raises:

@@ -1,7 +1,6 @@
 """The identity of a run: all that its bits depend on. Two runs of one identity end with the same bits.
 
-It covers the configuration, the data, the split, and the environment of every step: dogjax's own code, the versions of
-packages, the devices and their driver, and the flags that XLA was really given.
+It covers the configuration, the data, the split, and the environment of every step, which `environment` lists.
 """
 
 import ast
@@ -41,7 +40,7 @@ ACCELERATOR_PACKAGES = (
 # Variables that change what JAX, XLA or TensorFlow compute.
 VARIABLES = ("LIBTPU_INIT_ARGS", "NPROC", "NVIDIA_TF32_OVERRIDE", "TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS")
 # Folders of dogjax that a run does not pass through: what they hold cannot change a bit of it.
-NOT_OF_A_RUN = ("diagnose", "record", "report", "study")
+OUTSIDE_A_RUN = ("diagnose", "report", "study")
 
 CPU_INFO = pathlib.Path("/proc/cpuinfo")
 NVIDIA_DRIVER = pathlib.Path("/proc/driver/nvidia/version")
@@ -90,7 +89,7 @@ def code_sha256(package: pathlib.Path = pathlib.Path(__file__).parent.parent) ->
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         name = path.relative_to(package)
-        if name.parts[0] in NOT_OF_A_RUN:
+        if name.parts[0] in OUTSIDE_A_RUN:
             continue
         tree = ast.parse(path.read_bytes())
         for node in ast.walk(tree):

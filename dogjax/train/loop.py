@@ -1,16 +1,17 @@
 """The training loop. One training step, in the order of its calls:
 
-train                       launch.py calls it                                          here
-  build_experiment          data, split, batches, network, compiled functions           experiment.py
-  open_run, Run.begin       the newest checkpoint or step 0; the run's files            run.py
-  Loop.advance              to the end of an epoch                                      here
-    TrainingFeed.batches    batch t, a pure function of the seeds and t                 batches.py
-    Replicas.steps          one run's steps, or several runs' side by side              here
-      Program.train_steps   compiled: train_step(state, images, labels, dropout key)    step.py
-        mean_loss           the loss                                                    step.py
-        optimizer.update    the new parameters                                          step.py
-    Run.take                the next state; the host does not wait for the device       run.py
-  Run.finish_epoch          validation, metrics.jsonl, weights, checkpoint              run.py
+launch.py main, _train        flags and configuration                                     launch.py
+  train                       locks the folder                                            here
+    build_experiment          data, split, batches, network, compiled functions           experiment.py
+    open_run, Run.begin       the newest checkpoint or step 0; the run's files            run.py
+    Loop.complete, advance    to the end of the run, of an epoch                          here
+      TrainingFeed.batches    batch t, a pure function of the seeds and t                 batches.py
+      Replicas.steps          one run's steps, or several runs' side by side              here
+        Program.train_steps   compiled: train_step(state, images, labels, dropout key)    step.py
+          mean_loss           the loss                                                    step.py
+          optimizer.update    the updates; optax.apply_updates gives the new parameters   step.py
+      Run.take                the next state; the host does not wait for the device       run.py
+    Run.finish_epoch          validation, metrics.jsonl, weights, checkpoint              run.py
 """
 
 import contextlib
@@ -46,7 +47,7 @@ def train(config: Config, workdir: Workdir) -> None:
     Raises:
       UserError: the folder, the data or the configuration do not allow the run; or the loss became
         infinite or not a number.
-      Stopped: a signal came, or `train.max_minutes` were over; the state is saved.
+      Stopped: a signal came, or `train.max_minutes` have passed; the state is saved.
     """
     deadline = deadline_of(config)
     with workdir.locked():
@@ -165,7 +166,7 @@ class Loop:
         self._for_each(self._active, Run.stop)
         if self._diverged and not self._active:
             raise self._diverged[0]
-        why = f"{self._interrupt.signal.name} received" if self._interrupt.signal else "train.max_minutes are over"
+        why = f"{self._interrupt.signal.name} received" if self._interrupt.signal else "train.max_minutes have passed"
         where = f"step {self._active[0].step}" if len(self._active) == 1 else f"the steps of {len(self._active)} runs"
         raise Stopped(f"{why}: saved at {where}; the same command goes on from there", self._interrupt.exit_status)
 
@@ -192,7 +193,7 @@ def are_vmapped() -> bool:
 
 
 class Replicas:
-    """Steps of several runs that share their compiled functions, side by side.
+    """Takes the steps of one run, or of several side by side that share their compiled functions.
 
     On an accelerator the replicas are one `vmap`ped step: their products are batched, and small ones fill the
     device. On a CPU a step's products fill all cores already, so each replica takes its own step in its own thread:

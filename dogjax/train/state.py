@@ -106,10 +106,10 @@ def poke_parameter(params: Any, generator: np.random.Generator, dtype: str = "fl
     leaves, structure = jax.tree.flatten(params)
     sizes = np.cumsum([leaf.size for leaf in leaves])
     while True:
-        place = int(generator.integers(sizes[-1]))
-        number = int(np.searchsorted(sizes, place, side="right"))
+        position = int(generator.integers(sizes[-1]))
+        number = int(np.searchsorted(sizes, position, side="right"))
         values = np.array(leaves[number])
-        index = place - int(sizes[number]) + values.size
+        index = position - int(sizes[number]) + values.size
         if values.flat[index]:
             break
     kind = jnp.dtype(dtype).type
@@ -121,8 +121,8 @@ def poke_parameter(params: Any, generator: np.random.Generator, dtype: str = "fl
 def state_sha256(state: TrainState) -> str:
     """Returns the SHA-256 over every leaf's path, type, shape and bytes, in the tree's order.
 
-    Two runs of one identity end with the same hash: every parameter, statistic and moment of theirs is equal to the
-    bit.
+    Equal hashes mean states equal to the bit: step, parameters, statistics, moments, moving average and sums of the
+    epoch. Two runs of one identity end with equal hashes.
     """
     digest = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(jax.device_get(state)):

@@ -1,6 +1,6 @@
 """One training step: the loss, the optimizer, the pure step, and the programs compiled from them.
 
-`make_program` compiles everything that a run computes on its devices:
+`make_program` makes the functions that a run computes on its devices, compiled on first use:
 
     train_steps       some steps in turn              state, batches, key -> state, losses
     train_replicas    the same for several runs       lists of these, as one function
@@ -254,7 +254,7 @@ class Program:
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)
 def make_program(model: ModelConfig, optim: OptimConfig, classes: int, steps_per_epoch: int, epochs: int) -> Program:
-    """Compiles the program of a network with `classes` logits, on first use; equal arguments share one."""
+    """Makes the program of a network with `classes` logits; equal arguments share one."""
     network = Network(model, classes)
     optimizer = make_optimizer(optim, steps_per_epoch, epochs)
     steps = scan_steps(make_train_step(network, optimizer, optim))

@@ -20,7 +20,8 @@ class Source:
       content: what the frames depend on, as plain JSON; its hash is the dataset's fingerprint.
       write: writes the frames into an empty folder with `builder.write_dataset`, and returns a sentence for each file
         that had to be left out. These sentences are kept with the dataset, so they may depend on `content` alone.
-      problems: a sentence for each file that was left out already.
+      problems: a sentence for each file that was left out already. Unless `data.on_bad_video=skip`, the first one is an
+        error: a source that can have problems reads that field.
       notes: sentences that the user should read.
     """
 
