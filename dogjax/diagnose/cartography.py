@@ -1,4 +1,4 @@
-"""Dataset cartography: how certain networks were of each frame's dog, epoch after epoch or seed after seed.
+"""Dataset cartography: how certain networks were of each frame's class, epoch after epoch or seed after seed.
 
 Source: Swayamdipta et al. 2020, "Dataset cartography", arXiv 2009.10795, section 2; there of training examples over
 epochs, here of frames that were not trained on.
@@ -19,10 +19,10 @@ class Dynamics:
     """What all networks said of each frame.
 
     Attributes:
-      confidence: float `[frames]`, mean over networks of the probability of the frame's own dog.
+      confidence: float `[frames]`, mean over networks of the probability of the frame's own class.
       variability: float `[frames]`, its standard deviation over networks.
-      correctness: float `[frames]`, the share of networks that named the dog.
-      called: int `[frames]`, the dog that was named most often.
+      correctness: float `[frames]`, the share of networks that named the class.
+      called: int `[frames]`, the class that was named most often.
     """
 
     confidence: np.ndarray
@@ -36,7 +36,7 @@ class Tally:
 
     Args:
       labels: int `[frames]`.
-      classes: number of dogs.
+      classes: number of classes.
     """
 
     def __init__(self, labels: np.ndarray, classes: int) -> None:

@@ -61,7 +61,7 @@ class Counterfactuals:
 def available_switches(experiment: Experiment, groups: Groups) -> tuple[str, ...]:
     """The switches that this run has; one that the run itself has thrown changes nothing.
 
-    A temperature is fitted on one half of the groups and used on the other, so it takes two of some dog.
+    A temperature is fitted on one half of the groups and used on the other, so it takes two of some class.
     """
     config = experiment.config
     has = {

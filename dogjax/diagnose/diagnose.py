@@ -37,7 +37,7 @@ def diagnose_workdir(workdir: Workdir, config: Config | None) -> None:
 
     Args:
       workdir: of the run.
-      config: the run's configuration, where its data lie elsewhere by now; null: as it was trained.
+      config: the run's configuration, where its data lie elsewhere by now; None: as it was trained.
 
     Raises:
       UserError: the folder holds no run, too few epochs of one, or none whose weights were kept; or the data are

@@ -14,8 +14,8 @@ def drops_with_intervals(found: Counterfactuals, groups: Groups, rng: np.random.
     """`1 - loss with the switch alone / loss as it was`, over all scored epochs, for each switch.
 
     Returns:
-      Each `share` and `interval`: 95 %, groups drawn with replacement within dogs, null where they are too few. Empty
-      where there is no loss.
+      Each `share` and `interval`: 95 %, groups drawn with replacement within classes, None where they are too few.
+      Empty without a loss.
     """
     if not found.losses[frozenset()].any():
         return {}

@@ -14,12 +14,12 @@ class Findings:
     Attributes:
       config: of the run.
       symptom: the measures of the curve.
-      shares: of the volatility by switch, each `share` and `interval`, and `unexplained`; null where undefined.
+      shares: of the volatility by switch, each `share` and `interval`, and `unexplained`; None where undefined.
       drops: how much lower the mean loss is with each switch alone, each `share` and `interval`.
-      frames: what single frames and pairs of dogs carry.
+      frames: what single frames and pairs of classes carry.
       audit: of the split.
-      honest_split: fields of the configuration that would give a split that does not leak; null: none is known.
-      splits_by_background: whether the frames allow to hold out whole places.
+      honest_split: fields of the configuration that would give a split that does not leak; None: none is known.
+      splits_by_background: whether the frames allow to hold out whole backgrounds.
       background: of the probe that sees the border alone.
       without_middle: of the network on frames whose middle is hidden.
       label_errors: probable ones among all frames.
@@ -27,11 +27,11 @@ class Findings:
       dynamics: of the validation frames, over all epochs.
       step: how long a step is, of the first of the scored epochs.
       input_scale: `mean` and `sd` of what the network is shown, of the channel that is furthest from 0 and 1.
-      evaluation: the run's `evaluation.json`; null where there is none of its last epoch.
+      evaluation: the run's `evaluation.json`; None where there is none of its last epoch.
       train_frames: number of training frames.
       temperature: mean fitted temperature of the last epochs.
       unit: what intervals and temperatures take as a whole: `recording`, `block` or `frame`.
-      no_intervals: that groups are too few for intervals of shares and drops, in words; null where they are not.
+      no_intervals: that groups are too few for intervals of shares and drops, in words; None where they are not.
     """
 
     config: Config

@@ -23,13 +23,13 @@ CANDIDATES: tuple[dict[str, Any], ...] = (
 
 
 def leaky_share(audit: dict[str, Any]) -> float | None:
-    """The share of the validation frames that lie near a training frame; null where the split does not leak."""
+    """The share of the validation frames that lie near a training frame; None where the split does not leak."""
     share = audit["nearest_training_frame"]["share_within_2_seconds"]
     return None if share is None or share < LEAKY_SHARE else share
 
 
 def find_honest_split(table: FrameTable, config: Config, streams: Streams) -> dict[str, Any] | None:
-    """The first of `CANDIDATES` that the frames allow and that does not leak; null where there is none.
+    """The first of `CANDIDATES` that the frames allow and that does not leak; None where there is none.
 
     Returns:
       Fields of the configuration, and the values that they should have.
@@ -48,7 +48,7 @@ def changed_fields(config: Config, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def split_if_allowed(table: FrameTable, config: Config, streams: Streams) -> Split | None:
-    """The split that the configuration asks for; null where the frames do not allow it."""
+    """The split that the configuration asks for; None where the frames do not allow it."""
     try:
         return split_frames(table, config.split, streams)
     except UserError:

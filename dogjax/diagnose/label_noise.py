@@ -1,4 +1,4 @@
-"""Probable label errors: what is called another dog with confidence by classifiers that are right elsewhere.
+"""Probable label errors: what is called another class with confidence by classifiers that are right elsewhere.
 
 Confident learning (Northcutt, Jiang & Chuang 2021, arXiv 1911.00068) on out-of-fold predictions for frames of training
 and of validation. A recording is labelled as a whole, so it is judged as a whole; single frames are where the data name
@@ -27,8 +27,8 @@ def find_label_errors(table: FrameTable, found: OutOfFold) -> dict[str, Any]:
 
     Returns:
       `unit` (`recording` or `frame`), `units`, `errors` (each `unit`, `label`, `called`, `probability` and `frames`,
-      numbers within the table), `share` of the frames, `right_elsewhere`, of the other units (null where unknown), and
-      `note`: null, or why errors cannot be told.
+      numbers within the table), `share` of the frames, `right_elsewhere`, of the other units (None where unknown), and
+      `note`: None, or why errors cannot be told.
     """
     unit = "frame" if "" in table.recording else "recording"
     counts = np.bincount(found.units)

@@ -128,7 +128,7 @@ def _symptom(metrics: list[dict[str, Any]], predictions: np.ndarray, labels: np.
 
 
 def _frames(experiment: Experiment, found: Counterfactuals) -> dict[str, Any]:
-    """What single frames, and pairs of dogs, carry of the loss and of the errors."""
+    """What single frames, and pairs of classes, carry of the loss and of the errors."""
     labels, names = experiment.validation.label, experiment.validation.label_names
     losses = found.losses[frozenset()]
     mean_losses = losses.mean(axis=0)

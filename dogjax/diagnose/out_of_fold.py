@@ -1,7 +1,7 @@
 """What every recording is taken for by a classifier that was trained on all the others, those of validation too.
 
 A network learns a wrong label by heart within a few epochs, and then says nothing against it. Its convolutions know the
-dogs all the same: on what they see of a frame, a linear classifier is fitted anew for each recording, without it.
+classes all the same: on what they see of a frame, a linear classifier is fitted anew for each recording, without it.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ BLOCKS = 2
 MOST_FRAMES = 1200
 # Beyond it several recordings are left out together.
 MOST_FOLDS = 60
-# With fewer, the others do not show what the dog looks like.
+# With fewer, the others do not show what the class looks like.
 FEWEST_UNITS = 3
 
 
@@ -35,9 +35,9 @@ class OutOfFold:
 
     Attributes:
       frames: int64 `[n]`, their numbers.
-      units: int64 `[n]`, what was left out together: a dog's recording or, where the data name none, the frame.
-      probabilities: float `[n, classes]`; null, and `note` says why, where the data do not allow them.
-      note: null, or the reason.
+      units: int64 `[n]`, what was left out together: a class's recording or, where the data name none, the frame.
+      probabilities: float `[n, classes]`; None, and `note` says why, where the data do not allow them.
+      note: None, or the reason.
     """
 
     frames: np.ndarray
@@ -54,10 +54,10 @@ def predict_out_of_fold(experiment: Experiment, network: Variables) -> OutOfFold
     labels = table.label[frames]
     fewest = min(len(np.unique(units[labels == label])) for label in np.unique(labels))
     if fewest < FEWEST_UNITS:
-        note = f"a dog has fewer than {FEWEST_UNITS} recordings: what it looks like in others cannot be told"
+        note = f"a class has fewer than {FEWEST_UNITS} recordings: what it looks like in others cannot be told"
         return OutOfFold(frames, units, None, note)
     if not experiment.config.model.widths:
-        return OutOfFold(frames, units, None, "the network has no convolution to see dogs with")
+        return OutOfFold(frames, units, None, "the network has no convolution whose features could be used")
     seen = _seen(experiment, network, frames)
     probabilities = np.zeros((len(frames), len(table.label_names)))
     folds = GroupKFold(min(MOST_FOLDS, len(np.unique(units))))
@@ -70,7 +70,7 @@ def predict_out_of_fold(experiment: Experiment, network: Variables) -> OutOfFold
 
 
 def label_units(frames: FrameTable) -> np.ndarray:
-    """The number of each frame's unit: what is labelled as a whole. A recording of two dogs is two."""
+    """The number of each frame's unit: what is labelled as a whole. A recording of two classes is two."""
     if "" in frames.recording:
         return np.arange(len(frames))
     pairs = np.stack([frames.recording, frames.label.astype(str)])
@@ -78,7 +78,7 @@ def label_units(frames: FrameTable) -> np.ndarray:
 
 
 def _seen(experiment: Experiment, network: Variables, frames: np.ndarray) -> np.ndarray:
-    """Mean over places of what the channels of the last blocks see: float32 `[frames, channels]`."""
+    """Mean over positions of what the channels of the last blocks see: float32 `[frames, channels]`."""
     module, scaling, size = experiment.program.network, experiment.pipeline.scaling, experiment.config.train.batch_size
 
     @jax.jit

@@ -1,4 +1,4 @@
-"""Does the background tell the dog? A linear probe that sees the border alone, and the network without the middle."""
+"""Does the background tell the class? A linear probe that sees the border alone, and the network without the middle."""
 
 import dataclasses
 from typing import Any, cast
@@ -22,7 +22,7 @@ from dogjax.train.state import Variables
 # Averaged to squares of this many pixels: colours and places, not textures.
 CELL = 4
 MOST_FRAMES = 600
-# Folds are stratified: a dog with as many recordings is in each of them, and so in what the probe learns from.
+# Folds are stratified: a class with as many recordings is in each of them, and so in what the probe learns from.
 FOLDS = FEWEST_GROUPS = 3
 
 
@@ -39,18 +39,20 @@ def border_features(images: np.ndarray) -> np.ndarray:
 
 
 def probe_background(table: FrameTable, images: Images) -> dict[str, Any]:
-    """Accuracy of the probe on recordings that it has not seen: the mean over dogs of the mean over their recordings.
+    """Measures the probe on recordings that it has not seen: the mean over classes of the mean over their recordings.
 
     Returns:
       `accuracy`, `chance` (the same for every guess that does not look), `interval` (of the accuracy, 95 %: by the
-      normal approximation over the recordings of each dog, or Wilson's where they do not differ) and `groups`;
-      `accuracy` is null, and `note` says why, where a dog has too few recordings.
+      normal approximation over the recordings of each class, or Wilson's where they do not differ) and `groups`;
+      `accuracy` is None, and `note` says why, where a class has too few recordings.
     """
     frames = np.arange(len(table))[:: max(1, -(-len(table) // MOST_FRAMES))]
     labels, recordings = table.label[frames], table.recording[frames]
     each = [len(np.unique(recordings[labels == label])) for label in np.unique(labels)]
     if "" in recordings or min(each) < FEWEST_GROUPS:
-        return no_probe(f"a dog has fewer than {FEWEST_GROUPS} recordings: its background cannot be told from the dog")
+        return no_probe(
+            f"a class has fewer than {FEWEST_GROUPS} recordings: its background cannot be told from the class"
+        )
     features = border_features(images.read(frames))
     right = np.zeros(len(frames), bool)
     for train, test in StratifiedGroupKFold(FOLDS).split(features, labels, recordings):
@@ -92,7 +94,7 @@ def probe_without_middle(
     """What the run's own network makes of clean validation frames whose middle is hidden.
 
     Returns:
-      `accuracy`, its `interval` (null where it cannot be estimated), and `chance`, the share of the most frequent dog.
+      `accuracy`, its `interval` (None where it cannot be estimated), and `chance`, the share of the commonest class.
     """
     config = replace_fields(experiment.config, {"augment.validation": False})
     hidden = MaskedImages(cast(GraphImages, experiment.pipeline.images), "middle")

@@ -18,14 +18,14 @@ def describe_quality(
 
     Args:
       losses: float `[frames]`.
-      wrong: float `[frames]`, the share of epochs in which a frame is taken for another dog.
+      wrong: float `[frames]`, the share of epochs in which a frame is taken for another class.
       qualities: name and float `[frames]`.
-      groups: of the frames; drawn with replacement within dogs for the interval.
+      groups: of the frames; drawn with replacement within classes for the interval.
       rng: of the draws.
 
     Returns:
       Each `correlation` (Spearman's), `interval` (95 %) and `error_by_fifth`, from the lowest fifth of the
-      quality to the highest; `correlation` and `interval` are null where one of the two never varies, and the interval
+      quality to the highest; `correlation` and `interval` are None where one of the two never varies, and the interval
       where groups are too few.
     """
     return {name: _describe(losses, wrong, values, groups, rng) for name, values in qualities.items()}

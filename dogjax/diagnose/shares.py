@@ -62,10 +62,10 @@ def shares_of_volatility(switches: Sequence[str], curves: Mapping[Switches, np.n
 
 
 def shares_with_intervals(found: Counterfactuals, groups: Groups, rng: np.random.Generator) -> dict[str, Any] | None:
-    """`shares_of_volatility` of the run, each `share` and `interval`: groups are drawn with replacement within dogs.
+    """`shares_of_volatility` of the run, each `share` and `interval`: groups are drawn with replacement within classes.
 
     The interval says how far the shares depend on the validation frames; another training run is another matter. It is
-    null where groups are too few, or most of their draws have no volatility.
+    None where groups are too few, or most of their draws have no volatility.
     """
     shares = shares_of_volatility(found.switches, {on: found.curve(on) for on in found.losses})
     if shares is None:

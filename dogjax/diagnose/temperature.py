@@ -16,7 +16,7 @@ def scale_out_of_fold(logits: np.ndarray, labels: np.ndarray, groups: Groups) ->
     Args:
       logits: float `[frames, classes]`.
       labels: int `[frames]`.
-      groups: of the frames; those of a dog go to the two halves in turn. Some dog has two.
+      groups: of the frames; those of a class go to the two halves in turn. Some class has two.
 
     Returns:
       The scaled logits, and the mean of the two temperatures.
