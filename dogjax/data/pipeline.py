@@ -141,7 +141,7 @@ def _fold_in(seed: tf.Tensor, counter: tf.Tensor) -> tf.Tensor:
 
 
 def _iterate(dataset: tf.data.Dataset, load: Load) -> Any:
-    loaded = dataset.map(load, num_parallel_calls=os.cpu_count(), deterministic=True).prefetch(PREFETCH)
+    loaded = dataset.map(load, num_parallel_calls=len(os.sched_getaffinity(0)), deterministic=True).prefetch(PREFETCH)
     # No number here is left to be tuned. The tuner sleeps for up to a minute at a time, and an iterator that is dropped
     # meanwhile may wait for it to wake.
     options = tf.data.Options()

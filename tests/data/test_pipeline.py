@@ -1,9 +1,11 @@
 """Batch t is a pure function of (seeds, t); validation is clean and whole."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dogjax.config import Config, from_dict
 from dogjax.data.frames import DiskImages, MemoryImages
@@ -186,3 +188,17 @@ def test_pipelines_with_equal_draws_give_equal_batches_and_others_do_not(stream)
 )
 def test_pipelines_that_are_configured_otherwise_have_other_draws(groups):
     assert pipeline().draws != pipeline(**groups).draws
+
+
+def test_batches_are_made_by_as_many_threads_as_the_process_has_cores(monkeypatch):
+    """A container may have two of a machine's 64 cores."""
+    threads, plain = [], tf.data.Dataset.map
+
+    def watched(dataset, load, num_parallel_calls, **options):
+        threads.append(num_parallel_calls)
+        return plain(dataset, load, num_parallel_calls=num_parallel_calls, **options)
+
+    monkeypatch.setattr(tf.data.Dataset, "map", watched)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    next(pipeline().train_batches(0, 1))
+    assert threads == [len(os.sched_getaffinity(0))]
