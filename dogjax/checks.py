@@ -16,7 +16,7 @@ class SourceFields:
 
     Attributes:
       module: the module whose `open_source` opens it.
-      reads: the fields of `DataConfig` that it reads, besides those of every source.
+      reads: its own fields of `DataConfig`; the fields that every source reads are not listed.
       required: the field that must be given; empty where none must.
       holds: what that field holds, in words.
       has_groups: whether the data may name further groups, each of which is a strategy of splitting.

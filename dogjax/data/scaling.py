@@ -1,4 +1,4 @@
-"""How pixel values 0..255 are scaled before the network sees them."""
+"""Measures how pixel values 0..255 are scaled before the network sees them."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class Scaling(NamedTuple):
 
 
 def measure_scaling(images: Images, train: np.ndarray, scale: str) -> Scaling:
-    """The scaling that `data.scale` names; `standardise` measures the training frames, and only them.
+    """Returns the scaling that `data.scale` names; `standardise` measures the training frames alone.
 
     Sums of whole numbers are exact, so the statistics do not depend on the order of reading.
     """
