@@ -9,7 +9,7 @@ import pytest
 from dogjax.files import read_json
 from dogjax.train.workdir import LOCK
 from tests.data.videos import write_sound
-from tests.train.runs import LAUNCH, ROOT, run_command, run_here
+from tests.train.runs import LAUNCH, ROOT, run_anew, run_command, run_here
 
 SMOKE = f"--config={ROOT}/configs/smoke.py"
 
@@ -64,7 +64,7 @@ def test_a_mistake_on_the_command_line_is_one_sentence(flags, words, tmp_path):
 
 def test_a_mistake_ends_a_process_of_its_own_with_one_sentence(tmp_path):
     assert "did you mean --config.train.epochs?" in refused(
-        SMOKE, f"--workdir={tmp_path}/x", "--epochs=3", run=run_command
+        SMOKE, f"--workdir={tmp_path}/x", "--epochs=3", run=run_anew
     )
 
 
@@ -184,7 +184,7 @@ def test_names_with_spaces_and_letters_of_any_script_are_as_good_as_others(video
 
 
 def test_help_lists_the_modes():
-    ended = run_command([*LAUNCH, "--help"])
+    ended = run_anew([*LAUNCH, "--help"])
     assert ended.returncode == 0
     assert "train|prepare|eval" in ended.stdout
 

@@ -136,7 +136,7 @@ def _kill_once(run: PlannedRun, workdir: pathlib.Path, interrupt: Interrupt) -> 
     folder = run_folder(workdir, run)
     if (folder / KILLED_MARK).exists():
         return
-    process = multiprocessing.get_context("spawn").Process(target=_train_until_killed, args=(run.config, folder))
+    process = multiprocessing.get_context("forkserver").Process(target=_train_until_killed, args=(run.config, folder))
     process.start()
     while process.is_alive():
         process.join(POLL_SECONDS)

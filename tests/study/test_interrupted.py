@@ -2,21 +2,24 @@
 
 import json
 import signal
-import subprocess
-import time
 
 from tests.study.studies import STUDY, files, flags, study_of
+from tests.train.launched import Launched
 from tests.train.runs import epochs_done, run_command
+
+
+def epochs_of(folder):
+    """Epochs that all runs of a study have behind them."""
+    return sum(map(epochs_done, folder.glob("runs/*")))
 
 
 def test_a_study_killed_several_times_ends_with_the_same_files(setup, finished, tmp_path):
     folder = tmp_path / "killed"
     command = setup.command(folder, "--mode=study", *flags(STUDY))
     for epochs in (1, 4, 9):
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            while process.poll() is None and sum(map(epochs_done, folder.glob("runs/*"))) < epochs:
-                time.sleep(0.002)
-            process.send_signal(signal.SIGKILL)
+        with Launched(command) as study:
+            study.send_when(lambda epochs=epochs: epochs_of(folder) >= epochs, signal.SIGKILL)
+            study.end()
     ended = run_command(command)
     assert ended.returncode == 0, ended.stderr
     assert files(folder) == files(finished)
@@ -46,13 +49,11 @@ def test_a_study_that_is_stopped_says_so_and_goes_on(setup, finished, tmp_path):
     folder = tmp_path / "stopped"
     command = setup.command(folder, "--mode=study", *flags(STUDY))
     for number, epochs in ((signal.SIGINT, 5), (signal.SIGTERM, 9)):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            while process.poll() is None and sum(map(epochs_done, folder.glob("runs/*"))) < epochs:
-                time.sleep(0.002)
-            process.send_signal(number)
-            output, errors = process.communicate(timeout=300)
-        assert (process.returncode, errors.count("Traceback")) == ({2: 130, 15: 143}[number], 0), output + errors
-        assert "the same command" in output
+        with Launched(command) as study:
+            study.send_when(lambda epochs=epochs: epochs_of(folder) >= epochs, number)
+            ended = study.end()
+        assert (ended.returncode, ended.stderr.count("Traceback")) == ({2: 130, 15: 143}[number], 0), ended
+        assert "the same command" in ended.stdout
     ended = run_command(command)
     assert ended.returncode == 0, ended.stderr
     assert files(folder) == files(finished)

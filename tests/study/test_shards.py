@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -13,7 +12,8 @@ from dogjax.files import read_json
 from dogjax.study import shards
 from dogjax.train.workdir import Workdir
 from tests.study.studies import STUDY, flags
-from tests.train.runs import environment, epochs_done
+from tests.train.launched import Launched
+from tests.train.runs import epochs_done
 
 
 @pytest.mark.slow
@@ -21,17 +21,16 @@ from tests.train.runs import environment, epochs_done
 def test_a_signal_ends_local_jobs_and_waits_until_they_have_saved(setup, tmp_path, number, status):
     endless = STUDY | {"train.epochs": 5000, "study.submit": "local", "study.shards": 2}
     command, folder = setup.command(tmp_path / "study", "--mode=study", *flags(endless)), tmp_path / "study"
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment()}
-    with subprocess.Popen(command, **pipes, start_new_session=True) as process:
+    with Launched(command) as study:
         # A run of either shard: those of the control, and the others.
         while not all(any(map(epochs_done, folder.glob(f"runs/{arm}-*"))) for arm in ("control", "[pi]*")):
-            assert process.poll() is None, process.communicate()
+            assert study.is_running(), study.end()
             time.sleep(0.1)
         # Ctrl-C goes to every process of a terminal.
-        os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
-        output, errors = process.communicate(timeout=100)
-    assert process.returncode == status, output + errors
-    assert "the same command starts again" in output and "Traceback" not in errors
+        study.send(number, group=number == signal.SIGINT)
+        ended = study.end(timeout=100)
+    assert ended.returncode == status, ended
+    assert "the same command starts again" in ended.stdout and "Traceback" not in ended.stderr
     jobs = {path.name.split("_")[0] for path in (folder / "jobs").glob("*_submitted.pkl")}
     assert len(jobs) == 2
     for job in jobs:

@@ -4,12 +4,10 @@ import contextlib
 import dataclasses
 import io
 import json
-import os
 import pathlib
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from unittest import mock
@@ -25,6 +23,7 @@ from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
 from dogjax.world import film
 from tests.train import tiny
+from tests.train.launched import Launched, environment
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
@@ -67,21 +66,22 @@ class Setup:
         self, workdir: pathlib.Path, number: signal.Signals, when: Callable[[], bool], *flags: str
     ) -> subprocess.CompletedProcess[str]:
         """Runs `launch.py` and signals it as soon as `when` holds; one that ends before is let be."""
-        command = self.command(workdir, *flags)
-        pipe = subprocess.PIPE
-        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment()) as process:
-            while process.poll() is None and not when():
-                time.sleep(0.002)
-            process.send_signal(number)
-            output, errors = process.communicate(timeout=300)
-        return subprocess.CompletedProcess(command, process.returncode, output, errors)
+        with Launched(self.command(workdir, *flags)) as launched:
+            launched.send_when(when, number)
+            return launched.end()
 
 
 LAUNCH = [sys.executable, str(ROOT / "launch.py")]
 
 
 def run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end."""
+    """Runs a command to its end, in a process that has imported everything already."""
+    with Launched(command) as launched:
+        return launched.end()
+
+
+def run_anew(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end, as a shell would."""
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment())
 
 
@@ -116,11 +116,6 @@ def _forget_flags() -> None:
         if name.startswith("config."):
             delattr(flags.FLAGS, name)
     flags.FLAGS.unparse_flags()
-
-
-def environment() -> dict[str, str]:
-    """This process's environment, less what would change the bits of a run."""
-    return {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
 
 
 def render_videos(root: pathlib.Path) -> None:
