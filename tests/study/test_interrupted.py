@@ -16,7 +16,7 @@ def epochs_of(folder):
 def test_a_study_killed_several_times_ends_with_the_same_files(setup, finished, tmp_path):
     folder = tmp_path / "killed"
     command = setup.command(folder, "--mode=study", *flags(STUDY))
-    for epochs in (1, 4, 9):
+    for epochs in (1, 9):
         with Launched(command) as study:
             study.send_when(lambda epochs=epochs: epochs_of(folder) >= epochs, signal.SIGKILL)
             study.end()
@@ -36,7 +36,7 @@ def test_shards_in_processes_of_their_own_give_the_same_study(setup, finished, t
 def test_a_control_that_diverges_stops_the_study_and_says_so(setup, tmp_path):
     hot = STUDY | {"optim.learning_rate": 1e30}
     for _ in range(2):  # a queue may start it again
-        ended = run_command(setup.command(tmp_path / "study", "--mode=study", *flags(hot)))
+        ended = setup.launch_here(tmp_path / "study", "--mode=study", *flags(hot))
         assert ended.returncode == 2, ended.stderr
         assert (
             "control-0-000: the control, which is the experiment as it is, diverged: the training loss is"

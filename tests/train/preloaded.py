@@ -1,4 +1,4 @@
-"""What a fork server imports for `launched.py`: every mode of `launch.py`. Nothing here may start a thread."""
+"""What the fork server of `launched.py` imports: every mode of `launch.py`. Nothing here may start a thread."""
 
 import os
 
@@ -13,3 +13,6 @@ import dogjax.report.summary  # noqa: F401
 import dogjax.study.cartography  # noqa: F401
 import dogjax.study.shards  # noqa: F401
 import dogjax.train.loop  # noqa: F401
+from dogjax.train.identity import code_sha256
+
+code_sha256()  # kept for the processes to come

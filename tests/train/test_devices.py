@@ -1,16 +1,12 @@
 """A run over several devices: whole runs, in a process that has eight of them, resume to the bits of themselves."""
 
-import os
-import pathlib
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
 from dogjax.files import read_json
-
-ROOT = pathlib.Path(__file__).parent.parent.parent
+from tests.train.runs import run_command
 
 PROGRAM = """
 import pathlib
@@ -69,32 +65,27 @@ def train(folder, count, stop):
         except Stopped:
             pass
 
-for count in (1, 2, 8):
-    train(root / f"whole{count}", count, False)
-    train(root / f"parts{count}", count, True)
-    train(root / f"parts{count}", count, False)
+train(root / "one", 1, False)
+train(root / "whole", 8, False)
+train(root / "parts", 8, True)
+train(root / "parts", 8, False)
 """
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("devices")
-    command = [sys.executable, "-c", PROGRAM, str(root)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment)
+    done = run_command([sys.executable, "-c", PROGRAM, str(root)])
     assert done.returncode == 0, done.stderr
     return root
 
 
-@pytest.mark.parametrize("count", [1, 2, 8])
-def test_a_run_over_devices_resumes_to_the_same_bits(root, count):
-    whole, parts = (root / f"{name}{count}" for name in ("whole", "parts"))
+def test_a_run_over_devices_resumes_to_the_same_bits(root):
     for name in ("metrics.jsonl", "result.json", "evaluation.json", "predictions/epoch_0002.npz"):
-        assert (whole / name).read_bytes() == (parts / name).read_bytes()
-    assert read_json(whole / "result.json")["status"] == "finished"
+        assert (root / "whole" / name).read_bytes() == (root / "parts" / name).read_bytes()
+    assert read_json(root / "whole/result.json")["status"] == "finished"
 
 
-@pytest.mark.parametrize("count", [2, 8])
-def test_a_run_over_devices_trains_like_one_on_one_device(root, count):
-    one, many = (read_json(root / f"whole{n}/result.json")["validation"]["final"]["loss"] for n in (1, count))
+def test_a_run_over_devices_trains_like_one_on_one_device(root):
+    one, many = (read_json(root / f"{name}/result.json")["validation"]["final"]["loss"] for name in ("one", "whole"))
     assert np.isclose(one, many, rtol=1e-2)  # sums are rounded in another order

@@ -1,8 +1,6 @@
 """The train step is pure, sharded without changing its meaning, and its parts do what their names say."""
 
 import dataclasses
-import os
-import subprocess
 import sys
 
 import jax
@@ -23,6 +21,7 @@ from dogjax.train.step import (
     mean_loss,
     pool_statistics,
 )
+from tests.train.runs import run_command
 
 SIDE = 16
 SMALL = ModelConfig(widths=(8,), kernels=(3,), dense=(16,), dropout=0.3)
@@ -210,8 +209,10 @@ def test_pooled_statistics_are_those_of_all_frames_at_once():
     assert jax.tree.structure(pooled) == jax.tree.structure(variables["batch_stats"])
 
 
-EIGHT_DEVICES = """
+DEVICES = """
+import sys
 import jax, numpy as np
+jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
 from tests.train.test_step import batch, start
 from dogjax.train.batches import Devices
 devices = Devices()
@@ -227,11 +228,9 @@ print(devices.count, float(loss), *[float(np.abs(leaf).sum()) for leaf in jax.tr
 def test_eight_devices_train_like_one():
     """Data parallelism by shardings: the same step, its batch spread (or, where uneven, replicated)."""
     outputs = []
-    for count in (1, 8):
-        flags = f"--xla_force_host_platform_device_count={count}"
-        environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
-        command = [sys.executable, "-c", EIGHT_DEVICES]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    for count in ("1", "8"):
+        done = run_command([sys.executable, "-c", DEVICES, count])
+        assert done.returncode == 0, done.stderr
         outputs.append([float(each) for each in done.stdout.split()])
     assert [output[0] for output in outputs] == [1, 8]
     # Sums over eight devices are made in another order than over one: float32 rounding apart.
