@@ -5,7 +5,10 @@ nothing.
 """
 
 import ctypes
+import importlib.util
 import os
+import pathlib
+import pkgutil
 import sys
 
 from dogjax.errors import UserError
@@ -16,6 +19,13 @@ XLA_FLAGS = {
     "--xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE",
     "--xla_cpu_prefer_vector_width": "512",
 }
+# On a GPU. Convolutions and sums then take one algorithm, not the one that a timing happened to favour, and XLA refuses
+# to compile what has no deterministic form (openxla.org, "Determinism"). A TPU computes the same bits each time anyway.
+GPU_FLAGS = {"--xla_gpu_deterministic_ops": "true"}
+# Of these, one that is true makes a GPU's operations deterministic.
+DETERMINISTIC_FLAGS = ("--xla_gpu_deterministic_ops", "--xla_gpu_exclude_nondeterministic_ops")
+# Where Linux has a file for each device.
+DEVICES = pathlib.Path("/dev")
 # Parameters of mallopt(3), from glibc's malloc.h.
 M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4
@@ -72,9 +82,50 @@ def on_accelerator() -> bool:
     return jax.default_backend() != "cpu"
 
 
+def doubt_of_determinism() -> str | None:
+    """Returns a sentence where two equal runs may end with other bits; None where the device is deterministic."""
+    import jax
+
+    if jax.default_backend() != "gpu":
+        return None
+    given = [flag.partition("=") for flag in xla_flags().split()]
+    values = {name: value for name, _, value in given}  # of a flag given twice the last counts
+    if any(values.get(name) in ("", "1", "true", "True") for name in DETERMINISTIC_FLAGS):
+        return None
+    return (
+        "this run asks the GPU for no deterministic operations, so another run of it may end with other bits; leave "
+        "--xla_gpu_deterministic_ops out of XLA_FLAGS, and dogjax sets it"
+    )
+
+
+def may_use_a_gpu() -> bool:
+    """Whether a plugin of JAX for GPUs is installed, and the environment does not name other platforms alone.
+
+    JAX itself cannot be asked: it reads its flags when it looks for devices.
+    """
+    platforms = os.environ.get("JAX_PLATFORMS", "").lower()
+    if platforms and not any(name in platforms for name in ("cuda", "gpu", "rocm")):
+        return False
+    plugins = importlib.util.find_spec("jax_plugins")
+    folders = (plugins.submodule_search_locations or []) if plugins else []
+    return any(name.startswith(("xla_cuda", "xla_rocm")) for _, name, _ in pkgutil.iter_modules(list(folders)))
+
+
+def gpus() -> list[int]:
+    """Returns the numbers of the NVIDIA GPUs that this process may use, without taking one of them."""
+    if not may_use_a_gpu():
+        return []
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [int(number) for number in named.split(",") if number.strip().isdecimal()]
+    found = [path.name.removeprefix("nvidia") for path in DEVICES.glob("nvidia*")]
+    return sorted(int(number) for number in found if number.isdecimal())
+
+
 def _with_ours(given: list[str]) -> list[str]:
     named = {flag.split("=")[0] for flag in given}
-    return given + [f"{name}={value}" for name, value in XLA_FLAGS.items() if name not in named]
+    ours = XLA_FLAGS | (GPU_FLAGS if may_use_a_gpu() else {})
+    return given + [f"{name}={value}" for name, value in ours.items() if name not in named]
 
 
 def _jax_has_started() -> bool:

@@ -5,8 +5,10 @@ import pathlib
 import subprocess
 import sys
 
+import jax
 import pytest
 
+from dogjax import runtime
 from dogjax.runtime import ALLOCATOR_VARIABLES, XLA_FLAGS
 
 # Takes, touches and frees 80 MiB three times, in a thread as XLA does; prints the page faults of the last time.
@@ -38,6 +40,7 @@ libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
 ctypes.memset(libc.malloc(80 << 20), 1, 80 << 20)
 print(re.search(r"AnonHugePages: *([0-9]+)", open("/proc/self/smaps_rollup").read())[1])
 """
+ROOT = pathlib.Path(__file__).parent.parent
 THP = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
 PAGES = (80 << 20) // os.sysconf("SC_PAGE_SIZE")
 
@@ -111,3 +114,50 @@ except UserError as error:
     assert "call dogjax.runtime.start() before the first use of JAX" in printed_by(program, **environment)
     ours = " ".join(f"{name}={value}" for name, value in XLA_FLAGS.items())
     assert printed_by(program, **environment | {"XLA_FLAGS": ours}) == ""
+
+
+@pytest.mark.parametrize(
+    ("platforms", "given", "flags"),
+    [
+        ("", "", "--xla_gpu_deterministic_ops=true"),
+        ("cuda,cpu", "", "--xla_gpu_deterministic_ops=true"),
+        ("cpu", "", ""),
+        ("", "--xla_gpu_deterministic_ops=false", "--xla_gpu_deterministic_ops=false"),
+    ],
+)
+def test_a_gpu_is_asked_for_deterministic_operations_unless_the_user_said_otherwise(tmp_path, platforms, given, flags):
+    (tmp_path / "jax_plugins/xla_cuda13").mkdir(parents=True)
+    (tmp_path / "jax_plugins/xla_cuda13/__init__.py").touch()
+    program = "from dogjax import runtime; runtime.start(); print(runtime.xla_flags())"
+    told = printed_by(program, PYTHONPATH=f"{tmp_path}:{ROOT}", JAX_PLATFORMS=platforms, XLA_FLAGS=given)
+    assert " ".join(flag for flag in told.split() if "gpu" in flag) == flags
+
+
+@pytest.mark.parametrize(
+    ("backend", "flags", "said"),
+    [
+        ("cpu", "", False),
+        ("tpu", "", False),
+        ("gpu", "", True),
+        ("gpu", "--xla_gpu_deterministic_ops=false", True),
+        ("gpu", "--xla_gpu_deterministic_ops=true", False),
+        ("gpu", "--xla_gpu_deterministic_ops", False),
+        ("gpu", "--xla_gpu_deterministic_ops=false --xla_gpu_exclude_nondeterministic_ops=true", False),
+    ],
+)
+def test_a_run_that_may_not_repeat_on_a_gpu_says_so(monkeypatch, backend, flags, said):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    monkeypatch.setattr(runtime, "_in_force", [flags])
+    assert (runtime.doubt_of_determinism() is not None) == said
+
+
+def test_gpus_are_counted_without_taking_one(tmp_path, monkeypatch):
+    for name in ("nvidia0", "nvidia1", "nvidia10", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(runtime, "DEVICES", tmp_path)
+    assert runtime.gpus() == []  # no plugin of JAX's
+    monkeypatch.setattr(runtime, "may_use_a_gpu", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert runtime.gpus() == [0, 1, 10]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    assert runtime.gpus() == [2, 5]

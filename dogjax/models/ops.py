@@ -4,15 +4,15 @@ On a CPU a network keeps its images in lanes, `[height, width, channels, batch]`
 done to all at once, in runs of as many neighbouring numbers as there are images, which is what a core adds,
 compares and copies best. There convolutions are `spectral.py`'s and poolings are `pooling.py`'s.
 
-Accelerators keep images as they come, `[batch, height, width, channels]`, and XLA's own operations.
+Accelerators keep images as they come, `[batch, height, width, channels]`, and XLA's own convolutions. Their poolings
+are `pooling.py`'s too: XLA's gradient of a pooling (select-and-scatter) has no deterministic form on a GPU.
 """
-
-import math
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from dogjax import runtime
 from dogjax.models import pooling, spectral
 
 Pair = tuple[int, int]
@@ -46,10 +46,7 @@ def max_pool(images: jax.Array, window: int, stride: int) -> jax.Array:
     Returns:
       `[batch, (height - window) // stride + 1, ..., channels]`.
     """
-    if uses_lanes():
-        return pooling.pool_axis(pooling.pool_axis(images, 2, window, stride), 1, window, stride)
-    # A Python scalar: with an array JAX knows no gradient of the reduction.
-    return lax.reduce_window(images, -math.inf, lax.max, (1, window, window, 1), (1, stride, stride, 1), "VALID")
+    return pooling.pool_axis(pooling.pool_axis(images, 2, window, stride), 1, window, stride)
 
 
 def conv2d_and_max_pool(images: jax.Array, kernel: jax.Array, window: int, stride: int) -> jax.Array:
@@ -68,7 +65,7 @@ def conv2d_and_max_pool(images: jax.Array, kernel: jax.Array, window: int, strid
 
 def uses_lanes() -> bool:
     """Whether a network keeps its images in lanes; looked at when a function is traced."""
-    return jax.default_backend() == "cpu"
+    return not runtime.on_accelerator()
 
 
 def channel_axis() -> int:

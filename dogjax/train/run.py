@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from dogjax import runtime
 from dogjax.config import Config, to_dict
 from dogjax.data.audit import describe_split
 from dogjax.errors import Diverged, UserError
@@ -77,6 +78,8 @@ class Run:
         self._identify()
         self._tensorboard = TensorBoard(workdir.path / "tensorboard", self.metrics)
         notes = self._notes + [f"split audit: {warning}" for warning in split["audit"]["warnings"]]
+        if doubt := runtime.doubt_of_determinism():
+            notes.append(doubt)
         digest = state_sha256(self.state)
         if not self.is_finished:
             self._write_result("running", self.step, digest)

@@ -1,0 +1,76 @@
+"""The programs of a run, lowered for a GPU and a TPU without one: nothing in them has bits that can differ.
+
+XLA's order of a scatter, and of a pooling's gradient (select-and-scatter), is free on a GPU; a sort's is where entries
+tie. No program may compute in float64, or ask the host.
+"""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax import lax
+
+from dogjax import runtime
+from dogjax.config import ModelConfig, OptimConfig
+from dogjax.prng import Streams
+from dogjax.train.state import create_state
+from dogjax.train.step import make_program
+
+FORBIDDEN = ("select_and_scatter", "scatter", "sort", "f64", "callback", "infeed", "outfeed")
+SIDE, BATCH, CLASSES, REPLICAS, STEPS = 32, 8, 3, 2, 2
+MODELS = {
+    "batch": ModelConfig(widths=(4, 6), kernels=(5, 3), dense=(8,), dropout=0.3),
+    "group": ModelConfig(widths=(4, 6), kernels=(5, 3), dense=(8,), dropout=0.3, norm="group", head="average"),
+    "bfloat16": ModelConfig(widths=(4, 6), kernels=(5, 3), dense=(8,), dropout=0.3, dtype="bfloat16"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _accelerator(monkeypatch):
+    """The networks are traced as an accelerator's; no program of a CPU's is used, or left behind."""
+    monkeypatch.setattr(runtime, "on_accelerator", lambda: True)
+    make_program.cache_clear()
+    yield
+    make_program.cache_clear()
+
+
+def forbidden_in(function, platform, *arguments):
+    """The forbidden words in what `function` lowers to, each as a whole word of the module."""
+    lowered = jax.jit(function).trace(*arguments).lower(lowering_platforms=(platform,))
+    module = re.sub(r"loc\(.*\)|#loc.*", "", lowered.as_text())
+    return [word for word in FORBIDDEN if re.search(rf"(?<![a-z_]){word}(?![a-z0-9_])", module)]
+
+
+def functions(model, optim):
+    """Every compiled function of a run, with arguments of the shapes that it takes."""
+    program = make_program(model, optim, CLASSES, 4, 2)
+    state = create_state(program.network, program.optimizer, SIDE, Streams(0), average=optim.ema_decay > 0, poke=False)
+    images, labels = jnp.zeros((BATCH, SIDE, SIDE, 3)), jnp.zeros(BATCH, jnp.int32)
+    variables = {"params": state.params, "batch_stats": state.batch_stats}
+    steps = (state, [images] * STEPS, [labels] * STEPS, jax.random.key(0))
+    yield "train_steps", program.train_steps, steps
+    yield "train_replicas", program.train_replicas, tuple([each] * REPLICAS for each in steps)
+    yield "predict", program.predict, (state.params, [state.batch_stats] * 2, images)
+    if model.norm == "batch":
+        yield "batch_statistics", program.batch_statistics, (variables, images)
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+@pytest.mark.parametrize("model", MODELS)
+def test_no_program_of_a_run_has_bits_that_can_differ(platform, model):
+    optim = OptimConfig(name="adamw", weight_decay=0.1, clip_norm=1.0, ema_decay=0.9, loss="focal")
+    found = {name: forbidden_in(each, platform, *given) for name, each, given in functions(MODELS[model], optim)}
+    assert not any(found.values()), found
+
+
+@pytest.mark.parametrize(
+    ("function", "word"),
+    [
+        (jax.grad(lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (3,), (2,), "VALID").sum()), "select_and_scatter"),
+        (lambda x: x.at[x.astype(int)].add(1.0), "scatter"),
+        (jnp.sort, "sort"),
+    ],
+)
+def test_what_is_forbidden_would_be_found(function, word):
+    assert word in forbidden_in(function, "cuda", jnp.zeros(9))
