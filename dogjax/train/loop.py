@@ -14,6 +14,7 @@ launch.py main, _train        flags and configuration                           
     Run.finish_epoch          validation, metrics.jsonl, weights, checkpoint              run.py
 """
 
+import collections
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +29,7 @@ from dogjax.config import Config
 from dogjax.errors import Diverged, Stopped
 from dogjax.interrupt import Interrupt
 from dogjax.train.batches import TrainingFeed
-from dogjax.train.experiment import build_experiment
+from dogjax.train.experiment import Material, build_experiment
 from dogjax.train.run import Run, open_run
 from dogjax.train.state import TrainState
 from dogjax.train.workdir import Workdir
@@ -36,13 +37,23 @@ from dogjax.train.workdir import Workdir
 # Steps to a dispatch on an accelerator, where a step may be over before the host has sent the next one. A CPU has no
 # such lag, and runs the body of a loop more slowly.
 STEPS_ON_AN_ACCELERATOR = 16
+# The batches of a dispatch lie on the device together, and once more where they are stacked: 16 of 64 frames of 64 x 64
+# pixels are 50 MB, 16 of 256 frames of 384 x 384 pixels would be 7 GB.
+DISPATCH_BYTES = 256 * 2**20
+# Dispatches that the device has not finished when the host sends the next one: with more, their batches pile up there.
+DISPATCHES_UNDER_WAY = 2
 
 # Called with a run after each of its epochs.
 Watch = Callable[[Run], None]
 
 
-def train(config: Config, workdir: Workdir) -> None:
+def train(config: Config, workdir: Workdir, material: Material | None = None) -> None:
     """Trains the run in `workdir`, or resumes it, to its last epoch.
+
+    Args:
+      config: of the run.
+      workdir: its folder.
+      material: its frames, where they are loaded already or lie in arrays.
 
     Raises:
       UserError: the folder, the data or the configuration do not allow the run; or the loss became
@@ -52,7 +63,7 @@ def train(config: Config, workdir: Workdir) -> None:
     deadline = deadline_of(config)
     with workdir.locked():
         workdir.check_config(config)
-        with open_run(build_experiment(config), workdir) as run:
+        with open_run(build_experiment(config, material), workdir) as run:
             for note in run.begin():
                 tqdm.write(note)
             with Interrupt() as interrupt, _progress_bar(run) as watch:
@@ -78,8 +89,9 @@ class Loop:
     def __init__(self, runs: Sequence[Run], interrupt: Interrupt, deadline: float, watch: Watch) -> None:
         self._active, self._diverged = list(runs), []
         self._interrupt, self._deadline, self._watch = interrupt, deadline, watch
-        self._steps_per_epoch, self._at_once = runs[0].steps_per_epoch, steps_at_once()
         experiments = [run.experiment for run in runs]
+        self._steps_per_epoch, self._at_once = runs[0].steps_per_epoch, steps_at_once(experiments[0].config, len(runs))
+        self._under_way = collections.deque()
         program, steps = experiments[0].program, max(run.steps for run in runs)
         self._replicas = Replicas(program.train_steps, program.train_replicas, len(runs))
         draws = [experiment.pipeline.draws for experiment in experiments]
@@ -134,6 +146,9 @@ class Loop:
         images, labels = ([[batch[name] for batch in of_run] for of_run in batches] for name in ("image", "label"))
         states, keys = [run.state for run in runs], [self._keys[id(run)] for run in runs]
         states, losses = self._replicas.steps(states, images, labels, keys)
+        self._under_way.append(losses)
+        if len(self._under_way) > DISPATCHES_UNDER_WAY:
+            jax.block_until_ready(self._under_way.popleft())
         for run, state, of_run in zip(runs, states, losses):
             run.take(state, of_run)
 
@@ -171,9 +186,12 @@ class Loop:
         raise Stopped(f"{why}: saved at {where}; the same command goes on from there", self._interrupt.exit_status)
 
 
-def steps_at_once() -> int:
-    """Returns the largest number of steps to a dispatch."""
-    return STEPS_ON_AN_ACCELERATOR if runtime.on_accelerator() else 1
+def steps_at_once(config: Config, replicas: int) -> int:
+    """Returns the largest number of steps to a dispatch of some replicas: as many as their batches leave room for."""
+    if not runtime.on_accelerator():
+        return 1
+    batch = config.train.batch_size * config.data.image_size**2 * 12  # three channels of float32
+    return max(1, min(STEPS_ON_AN_ACCELERATOR, DISPATCH_BYTES // (batch * replicas)))
 
 
 def end_of_dispatch(step: int, steps_per_epoch: int, at_once: int) -> int:

@@ -1,9 +1,10 @@
 """An epoch is sent in the same parts however often a run is stopped."""
 
-import jax
 import pytest
 
-from dogjax.train.loop import STEPS_ON_AN_ACCELERATOR, end_of_dispatch, steps_at_once
+from dogjax import runtime
+from dogjax.config import Config, replace_fields
+from dogjax.train.loop import DISPATCH_BYTES, STEPS_ON_AN_ACCELERATOR, end_of_dispatch, steps_at_once
 
 
 def parts(first, stop, steps_per_epoch, at_once):
@@ -31,7 +32,18 @@ def test_an_epoch_of_one_step_is_a_part():
     assert parts(0, 3, 1, 16) == [0, 1, 2]
 
 
-def test_a_cpu_is_sent_a_step_at_a_time(monkeypatch):
-    assert steps_at_once() == 1
-    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
-    assert steps_at_once() == STEPS_ON_AN_ACCELERATOR
+def test_a_cpu_is_sent_a_step_at_a_time():
+    assert steps_at_once(Config(), 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "replicas", "steps"), [(64, 64, 1, 16), (384, 256, 1, 1), (64, 64, 64, 1), (224, 64, 1, 6)]
+)
+def test_an_accelerator_is_sent_as_many_steps_as_their_batches_leave_room_for(
+    monkeypatch, size, batch, replicas, steps
+):
+    monkeypatch.setattr(runtime, "on_accelerator", lambda: True)
+    config = replace_fields(Config(), {"data.image_size": size, "train.batch_size": batch})
+    assert steps_at_once(config, replicas) == steps
+    if steps < STEPS_ON_AN_ACCELERATOR and batch * replicas * size**2 * 12 <= DISPATCH_BYTES:
+        assert steps * batch * replicas * size**2 * 12 <= DISPATCH_BYTES

@@ -15,7 +15,7 @@ from dogjax.errors import UserError
 from dogjax.eval.predictions import read_predictions
 from dogjax.files import read_json
 from dogjax.train.experiment import build_experiment
-from dogjax.train.loop import Replicas
+from dogjax.train.loop import DISPATCHES_UNDER_WAY, Replicas
 from dogjax.train.run import evaluate_workdir
 from dogjax.train.workdir import LOCK, Workdir
 from tests.train.runs import epochs_done, outcome, result
@@ -41,9 +41,16 @@ def test_two_runs_are_equal_to_the_bit(setup, finished, tmp_path):
 
 
 def test_a_run_whose_steps_are_sent_at_once_has_the_same_bits(setup, finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("dogjax.train.loop.steps_at_once", lambda: 3)
+    monkeypatch.setattr("dogjax.train.loop.steps_at_once", lambda *_: 3)
     setup.train(tmp_path / "at_once")
     assert outcome(tmp_path / "at_once") == outcome(finished)
+
+
+def test_the_host_waits_for_the_device_before_batches_pile_up_there(setup, tmp_path, monkeypatch):
+    waited, wait = [], jax.block_until_ready
+    monkeypatch.setattr("dogjax.train.loop.jax.block_until_ready", lambda losses: waited.append(losses) or wait(losses))
+    setup.train(tmp_path / "run", train__epochs=1)
+    assert len(waited) == result(tmp_path / "run")["step"] - DISPATCHES_UNDER_WAY
 
 
 def test_precise_statistics_change_what_is_evaluated_and_nothing_that_is_trained(setup, finished, tmp_path):
