@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from dogjax.config import Config, DataConfig
-from dogjax.errors import UserError
+from dogjax.errors import UserError, mistake_of
 from dogjax.files import read_json
 from dogjax.interrupt import Interrupt
 from dogjax.study.plan import PlannedRun
@@ -64,12 +64,13 @@ def execute(
     """
     builder = _Builder()
     waiting = [run for run in runs if not has_ended(workdir, run)]
-    # Before the first is trained: a mistake in the last arm must not cost the hours of the others.
-    for config in {_without_seeds(run.config): run.config for run in waiting}.values():
-        builder.experiment(config)
+    # Before this process uses JAX: a TPU has one process at a time, and a GPU's memory would be taken already.
     for run in waiting:
         if run.killed:
             _kill_once(run, workdir, interrupt)
+    # Before the first is trained: a mistake in the last arm must not cost the hours of the others.
+    for config in {_without_seeds(run.config): run.config for run in waiting}.values():
+        builder.experiment(config)
     left = [run for run in waiting if not has_ended(workdir, run)]
     while left:
         builder.keep_only(left)
@@ -136,22 +137,30 @@ def _kill_once(run: PlannedRun, workdir: pathlib.Path, interrupt: Interrupt) -> 
     folder = run_folder(workdir, run)
     if (folder / KILLED_MARK).exists():
         return
-    process = multiprocessing.get_context("forkserver").Process(target=_train_until_killed, args=(run.config, folder))
+    context = multiprocessing.get_context("forkserver")
+    reader, writer = context.Pipe(duplex=False)
+    process = context.Process(target=_train_until_killed, args=(run.config, folder, writer))
     process.start()
+    writer.close()  # the child's is the only one: without it nothing comes any more
     while process.is_alive():
         process.join(POLL_SECONDS)
         if interrupt.signal:
             process.kill()
     interrupt.check()
     if process.exitcode != -signal.SIGKILL and not has_ended(workdir, run):
+        with contextlib.suppress(EOFError):
+            raise UserError(reader.recv())
         raise UserError(
             f"{folder}: the process that was to be killed half-way ended by itself, with status {process.exitcode}; "
             "mend the error that it printed above, and start the same command again"
         )
 
 
-def _train_until_killed(config: Config, folder: pathlib.Path) -> None:
-    """Trains the run, and kills this process right after an epoch, while its checkpoint is being saved."""
+def _train_until_killed(config: Config, folder: pathlib.Path, writer: multiprocessing.connection.Connection) -> None:
+    """Trains the run, and kills this process right after an epoch, while its checkpoint is being saved.
+
+    A mistake of the user's is sent to the process that started this one.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the study decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     workdir = Workdir(folder)
@@ -161,7 +170,13 @@ def _train_until_killed(config: Config, folder: pathlib.Path) -> None:
             workdir.write(KILLED_MARK, {"signal": "SIGKILL"})
             os.kill(os.getpid(), signal.SIGKILL)
 
-    _train([(folder, build_experiment(config))], Interrupt(), float("inf"), watch)
+    try:
+        _train([(folder, build_experiment(config))], Interrupt(), float("inf"), watch)
+    except Exception as error:
+        mistake = mistake_of(error)
+        if mistake is None:
+            raise
+        writer.send(mistake)
 
 
 def _end_with_parent() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import submitit
 from tqdm import tqdm
 
+from dogjax import runtime
 from dogjax.config import Config
 from dogjax.errors import Stopped, UserError
 from dogjax.files import read_json
@@ -20,7 +21,7 @@ from dogjax.interrupt import Interrupt
 from dogjax.study.execute import execute
 from dogjax.study.outcome import LiveTable, Outcome, read_outcomes
 from dogjax.study.plan import CONTROL, in_shard, plan_runs
-from dogjax.train.loop import are_vmapped, deadline_of
+from dogjax.train.loop import deadline_of
 
 POLL_SECONDS = 1.0
 # At most; train.max_minutes may end a job before.
@@ -37,8 +38,8 @@ def run_shard(config: Config, folder: pathlib.Path, deadline: float) -> None:
     control = [run for run in mine if run.arm == CONTROL]
     with Interrupt() as interrupt, LiveTable(mine, folder) as table:
         for part in (control, [run for run in mine if run.arm != CONTROL]):
-            # The run that is killed trains alone, so where the width counts, the others of the control do too.
-            width = 1 if part is control and are_vmapped() else config.study.width
+            # The run that is killed trains alone, so the others of the control do too.
+            width = 1 if part is control else config.study.width
             execute(part, folder, width, interrupt, deadline, table.update)
             if part is control and control:
                 _check_control(read_outcomes(folder, control)[0])
@@ -74,10 +75,18 @@ def submit_shards(config: Config, folder: pathlib.Path) -> None:
     """
     study = config.study
     executor = _executor(study.submit, study.slurm_partition, folder / "jobs")
+    gpus = runtime.gpus() if study.submit == "local" else []
+    if gpus and study.shards > len(gpus):
+        raise UserError(
+            f"study.shards={study.shards}: this machine has {len(gpus)} GPUs, and a job takes one; use at most so many"
+        )
     shards = [f"{part}/{study.shards}" for part in range(1, study.shards + 1)]
     with Interrupt() as interrupt:
         with _ctrl_c_ignored():
-            jobs = [executor.submit(run_job, _with_shard(config, shard), folder) for shard in shards]
+            jobs = [
+                executor.submit(run_job, _with_shard(config, shard), folder, gpus[number] if gpus else None)
+                for number, shard in enumerate(shards)
+            ]
         _wait(jobs, study.submit, interrupt)
     failures = [(shard, reason) for shard, job in zip(shards, jobs) if (reason := _failure(job))]
     if failures:
@@ -121,8 +130,16 @@ def _wait(jobs: list[Any], cluster: str, interrupt: Interrupt) -> None:
     interrupt.check()
 
 
-def run_job(config: Config, folder: pathlib.Path) -> str:
-    """Runs a job's shard; returns the reason of a failure, or an empty text."""
+def run_job(config: Config, folder: pathlib.Path, gpu: int | None) -> str:
+    """Runs a job's shard; returns the reason of a failure, or an empty text.
+
+    Args:
+      config: of the shard.
+      folder: of the study.
+      gpu: the only one that the job may use; None: as the environment says.
+    """
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)  # JAX reads it when it starts
     try:
         run_shard(config, folder, deadline_of(config))
     except (UserError, Stopped) as error:

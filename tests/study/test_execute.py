@@ -4,7 +4,10 @@ import gc
 import types
 import weakref
 
+import pytest
+
 from dogjax.config import Config, replace_fields
+from dogjax.errors import UserError
 from dogjax.interrupt import Interrupt
 from dogjax.study import execute
 from dogjax.study.plan import plan_runs
@@ -40,3 +43,20 @@ def test_frames_are_released_when_the_runs_that_use_them_are_done(tmp_path, monk
         plan_runs(replace_fields(Config(), fields)), tmp_path, 2, Interrupt(), float("inf"), lambda run: None
     )
     assert alive == [(2, [64, 32, 16]), (2, [32, 16]), (2, [16])]
+
+
+def test_the_run_that_is_killed_comes_before_this_process_takes_the_device(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(execute, "_kill_once", lambda run, *_: done.append(run.name))
+    monkeypatch.setattr(execute, "load_material", lambda _: done.append("loaded"))
+    monkeypatch.setattr(execute, "build_experiment", lambda *_: types.SimpleNamespace(program=0))
+    monkeypatch.setattr(execute, "_train", lambda *_: None)
+    control = [run for run in plan_runs(Config()) if run.arm == "control"]
+    execute.execute(control, tmp_path, 1, Interrupt(), float("inf"), lambda run: None)
+    assert done[:2] == ["control-0-002", "loaded"]
+
+
+def test_a_mistake_that_only_the_killed_run_s_process_sees_is_one_sentence(setup, tmp_path):
+    control = plan_runs(setup.config(data__path=str(tmp_path / "none")))[2]
+    with pytest.raises(UserError, match=r"data.path=.*: no such folder"):
+        execute._kill_once(control, tmp_path, Interrupt())

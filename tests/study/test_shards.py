@@ -5,9 +5,11 @@ import signal
 import time
 
 import pytest
+import submitit
 
+from dogjax import runtime
 from dogjax.config import replace_fields
-from dogjax.errors import Stopped
+from dogjax.errors import Stopped, UserError
 from dogjax.files import read_json
 from dogjax.study import shards
 from dogjax.train.workdir import Workdir
@@ -66,3 +68,36 @@ def test_a_signal_leaves_slurm_jobs_and_says_how_to_end_them(setup, tmp_path, mo
         shards.submit_shards(config, tmp_path)
     signal.signal(signal.SIGTERM, handler)
     assert stopped.value.exit_status == 143
+
+
+class Finished:
+    job_id = "1"
+
+    def done(self):
+        return True
+
+    def exception(self):
+        return None
+
+    def result(self):
+        return ""
+
+
+def test_local_jobs_get_a_gpu_each(setup, tmp_path, monkeypatch):
+    given = []
+
+    def submit(_, run, *arguments):
+        given.append(arguments[-1])
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        run(*arguments)
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == str(given[-1])
+        return Finished()
+
+    monkeypatch.setattr(runtime, "gpus", lambda: [0, 3])
+    monkeypatch.setattr(submitit.AutoExecutor, "submit", submit)
+    monkeypatch.setattr(shards, "run_shard", lambda *_: None)
+    config = replace_fields(setup.config(), {"study.submit": "local", "study.shards": 2})
+    shards.submit_shards(config, tmp_path)
+    assert given == [0, 3]
+    with pytest.raises(UserError, match=r"study.shards=3: this machine has 2 GPUs"):
+        shards.submit_shards(replace_fields(config, {"study.shards": 3}), tmp_path)
