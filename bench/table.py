@@ -6,6 +6,7 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from bench import accelerator_table
 from bench.measures import MEASURES
 
 PEERS = {
@@ -36,6 +37,7 @@ def write_page(path: pathlib.Path, rows: list[dict]) -> None:
     ]
     lines += [_line(row) for row in rows]
     lines += ["", *(f"- `{measure.name}`: {measure.what}." for measure in MEASURES)]
+    lines += ["", accelerator_table.section(accelerator_table.FIGURES).rstrip("\n")]
     path.write_text("\n".join(lines) + "\n")
 
 

@@ -17,11 +17,11 @@ from dogjax.train.step import Step, make_train_step, scan_steps, vmap_replicas
 runtime.start()
 
 
-def train_step(size: int) -> Callable[[], float]:
+def train_step(size: int, frames: int = post.BATCH, dtype: str = "float32") -> Callable[[], float]:
     """Seconds of a step of one run."""
-    step, state = _step_and_state(size, seed=0)
+    step, state = _step_and_state(size, seed=0, dtype=dtype)
     compiled = jax.jit(step, donate_argnums=0)
-    images, labels = map(jax.device_put, post.batch(size))
+    images, labels = map(jax.device_put, post.batch(size, frames=frames))
     key = jax.random.key(0)
 
     def one() -> None:
@@ -49,8 +49,8 @@ def replicas(size: int, count: int) -> Callable[[], float]:
     return lambda: lap() / count
 
 
-def _step_and_state(size: int, seed: int) -> tuple[Step, TrainState]:
-    config = ModelConfig(widths=post.WIDTHS, kernels=post.KERNELS, dense=post.DENSE, dropout=post.DROPOUT)
+def _step_and_state(size: int, seed: int, dtype: str = "float32") -> tuple[Step, TrainState]:
+    config = ModelConfig(widths=post.WIDTHS, kernels=post.KERNELS, dense=post.DENSE, dropout=post.DROPOUT, dtype=dtype)
     network, optimizer = Network(config, post.CLASSES), optax.sgd(post.LEARNING_RATE)
     state = create_state(network, optimizer, size, Streams(seed), average=False, poke=False)
     return make_train_step(network, optimizer, OptimConfig()), state

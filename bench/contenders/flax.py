@@ -10,15 +10,17 @@ from bench.contenders import post
 
 
 class Plain(nn.Module):
+    dtype: str = "float32"
+
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         for width, kernel in zip(post.WIDTHS, post.KERNELS):
-            x = nn.relu(nn.Conv(width, (kernel, kernel), padding="VALID")(x))
+            x = nn.relu(nn.Conv(width, (kernel, kernel), padding="VALID", dtype=self.dtype)(x))
             x = nn.max_pool(x, (post.POOL,) * 2, (post.POOL_STRIDE,) * 2)
             x = self._norm(x)
         x = x.reshape(x.shape[0], -1)
         for width in post.DENSE:
-            x = self._norm(nn.relu(nn.Dense(width)(x)))
+            x = self._norm(nn.relu(nn.Dense(width, dtype=self.dtype)(x)))
             x = nn.Dropout(post.DROPOUT, deterministic=False)(x)
         return nn.Dense(post.CLASSES)(x)
 
@@ -26,9 +28,9 @@ class Plain(nn.Module):
         return nn.BatchNorm(use_running_average=False, momentum=post.NORM_MOMENTUM, epsilon=post.EPSILON)(x)
 
 
-def train_step(size: int) -> Callable[[], float]:
-    images, labels = (jax.device_put(array) for array in post.batch(size))
-    network, optimizer, key = Plain(), optax.sgd(post.LEARNING_RATE), jax.random.key(0)
+def train_step(size: int, frames: int = post.BATCH, dtype: str = "float32") -> Callable[[], float]:
+    images, labels = (jax.device_put(array) for array in post.batch(size, frames=frames))
+    network, optimizer, key = Plain(dtype), optax.sgd(post.LEARNING_RATE), jax.random.key(0)
     variables = jax.jit(network.init)({"params": key, "dropout": key}, images)
 
     def step(params, batch_stats, opt_state):

@@ -13,11 +13,11 @@ CLASSES, BATCH, LEARNING_RATE = 3, 64, 0.004
 STEPS, EPOCHS = 4, 3
 
 
-def batch(size: int, replicas: tuple[int, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
-    """Raw images float32 `[*replicas, batch, size, size, 3]` and labels int32."""
+def batch(size: int, replicas: tuple[int, ...] = (), frames: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
+    """Raw images float32 `[*replicas, frames, size, size, 3]` and labels int32."""
     generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (*replicas, BATCH, size, size, 3)).astype(np.float32)
-    return images, generator.integers(0, CLASSES, (*replicas, BATCH)).astype(np.int32)
+    images = generator.integers(0, 256, (*replicas, frames, size, size, 3)).astype(np.float32)
+    return images, generator.integers(0, CLASSES, (*replicas, frames)).astype(np.int32)
 
 
 def step_flops(size: int) -> float:

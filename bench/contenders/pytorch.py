@@ -26,20 +26,30 @@ def network(size: int) -> nn.Sequential:
     return nn.Sequential(*parts).to(memory_format=torch.channels_last)
 
 
-def train_step(size: int, compiled: bool) -> Callable[[], float]:
-    images, labels = post.batch(size)
-    images = torch.from_numpy(images).permute(0, 3, 1, 2)  # a view: channels last in memory
-    labels = torch.from_numpy(labels).long()
-    model = network(size)
+def train_step(
+    size: int,
+    compiled: bool,
+    frames: int = post.BATCH,
+    dtype: str = "float32",
+    device: str = "cpu",
+    deterministic: bool = False,
+) -> Callable[[], float]:
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, not deterministic
+    images, labels = post.batch(size, frames=frames)
+    images = torch.from_numpy(images).permute(0, 3, 1, 2).to(device)  # a view: channels last in memory
+    labels = torch.from_numpy(labels).long().to(device)
+    model = network(size).to(device)
     optimizer = torch.optim.SGD(model.parameters(), post.LEARNING_RATE)
     forward = torch.compile(model) if compiled else model
 
     def one() -> None:
         optimizer.zero_grad()
-        nn.functional.cross_entropy(forward(images), labels).backward()
+        with torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16"):
+            loss = nn.functional.cross_entropy(forward(images), labels)
+        loss.backward()
         optimizer.step()
 
-    return post.lap_of(one, lambda: None)
+    return post.lap_of(one, torch.cuda.synchronize if device == "cuda" else lambda: None)
 
 
 class _Frames(torch.utils.data.Dataset):

@@ -19,6 +19,7 @@ from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from dogjax.data import colour
+from dogjax.data.sharpness import measure_sharpness
 from dogjax.errors import UserError
 
 # Counted up whenever the same file gives other pixels or another description, for the fingerprint of a dataset.
@@ -126,24 +127,6 @@ def describe_recording(path: pathlib.Path) -> dict[str, Any]:
             "rotation": frame.rotation,
             "bit_rate": stream.bit_rate or None,
         }
-
-
-def measure_sharpness(image: np.ndarray) -> float:
-    """Returns the variance of the Laplacian (4 neighbours, without the edges) of the luma (ITU-R BT.601).
-
-    All sums are of integers, so that their order does not matter.
-
-    Args:
-      image: uint8 `[height, width, 3]`.
-
-    References:
-      Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, ICPR 2000 (LAPV).
-    """
-    luma = image.astype(np.int64) @ np.array([299, 587, 114])
-    neighbours = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]
-    laplacian = neighbours - 4 * luma[1:-1, 1:-1]
-    count, total, squares = laplacian.size, int(laplacian.sum()), int((laplacian**2).sum())
-    return (count * squares - total**2) / (count * 1000) ** 2
 
 
 @contextlib.contextmanager

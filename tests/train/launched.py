@@ -32,6 +32,8 @@ class Launched:
         self._command = command
         self._folder = tempfile.TemporaryDirectory()
         self._files = [f"{self._folder.name}/{name}" for name in ("stdout", "stderr")]
+        for path in self._files:
+            pathlib.Path(path).touch()  # a process that is killed at once has said nothing
         self._process = _server.Process(target=_become, args=(command[1:], environment(), *self._files))
         self._process.start()
 

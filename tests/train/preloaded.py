@@ -5,13 +5,13 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
-import dogjax.data.pipeline  # noqa: F401
-import dogjax.data.prepare  # noqa: F401
-import dogjax.diagnose.diagnose  # noqa: F401
-import dogjax.report.page  # noqa: F401
-import dogjax.report.summary  # noqa: F401
-import dogjax.study.cartography  # noqa: F401
-import dogjax.study.shards  # noqa: F401
+import dogjax.data.pipeline
+import dogjax.data.prepare
+import dogjax.diagnose.diagnose
+import dogjax.report.page
+import dogjax.report.summary
+import dogjax.study.cartography
+import dogjax.study.shards
 import dogjax.train.loop  # noqa: F401
 from dogjax.train.identity import code_sha256
 

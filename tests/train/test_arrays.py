@@ -17,35 +17,20 @@ from dogjax.prng import Streams
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
 PROGRAM = """
+import pathlib
 import sys
 
-import pathlib
-
-import numpy as np
-
-from dogjax.config import from_dict
-from dogjax.data.arrays import table_of_arrays
 from dogjax.errors import Stopped
 from dogjax.files import read_json
 from dogjax.interrupt import Interrupt
-from dogjax.train.experiment import Material, build_experiment
+from dogjax.train.experiment import build_experiment
 from dogjax.train.loop import Loop
 from dogjax.train.run import open_run
 from dogjax.train.workdir import Workdir
+from tests.train import arrays
 
 root = pathlib.Path(sys.argv[1])
-rng = np.random.default_rng(0)
-labels = np.arange(60) % 3
-images = rng.integers(0, 256, (60, 16, 16, 3), dtype=np.uint8)
-images[..., 0] = 80 * labels[:, None, None]
-recording = np.array([f"{label}/{number // 15}" for number, label in enumerate(labels)])
-material = Material(*table_of_arrays(images, labels, ("a", "b", "c"), recording=recording, time=np.arange(60) / 3))
-config = from_dict({
-    "data": {"image_size": 16, "cache_dir": str(root / "cache")},
-    "split": {"strategy": "recording", "folds": 2},
-    "model": {"widths": [4], "kernels": [3], "dense": [8]},
-    "train": {"batch_size": 8, "epochs": 3},
-})
+material, config = arrays.material(60), arrays.config(root, batch_size=8, epochs=3)
 
 def train(folder, stop_after):
     workdir, interrupt = Workdir(folder), Interrupt()

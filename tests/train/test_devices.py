@@ -20,31 +20,16 @@ from dogjax import runtime
 
 runtime.start()
 
-import numpy as np
-
-from dogjax.config import from_dict, replace_fields
-from dogjax.data.arrays import table_of_arrays
 from dogjax.errors import Stopped
 from dogjax.interrupt import Interrupt
-from dogjax.train import batches
-from dogjax.train.experiment import Material, build_experiment
+from dogjax.train.experiment import build_experiment
 from dogjax.train.loop import Loop
 from dogjax.train.run import open_run
 from dogjax.train.workdir import Workdir
+from tests.train import arrays
 
 root = pathlib.Path(sys.argv[1])
-rng = np.random.default_rng(0)
-labels = np.arange(72) % 3
-images = rng.integers(0, 256, (72, 16, 16, 3), dtype=np.uint8)
-images[..., 0] = 80 * labels[:, None, None]
-recording = np.array([f"{label}/{number // 18}" for number, label in enumerate(labels)])
-material = Material(*table_of_arrays(images, labels, ("a", "b", "c"), recording=recording, time=np.arange(72) / 3))
-config = from_dict({
-    "data": {"image_size": 16, "cache_dir": str(root / "cache")},
-    "split": {"strategy": "recording", "folds": 2},
-    "model": {"widths": [4], "kernels": [3], "dense": [8], "norm": "batch"},
-    "train": {"batch_size": 16, "epochs": 2},
-})
+material, config = arrays.material(), arrays.config(root, batch_size=16, epochs=2)
 every = jax.local_devices()
 
 def train(folder, count, stop):

@@ -1,0 +1,82 @@
+"""The last section of `docs/performance.md`: what `bench.accelerator` found, `python -m bench.accelerator_table`."""
+
+import pathlib
+from typing import Any
+
+from dogjax.files import read_json, write_text
+
+FOLDER = pathlib.Path(__file__).parent
+PAGE, FIGURES = FOLDER.parent / "docs" / "performance.md", FOLDER / "accelerator.json"
+HEADING = "## On an accelerator\n"
+NOT_MEASURED = "Not measured: no accelerator was at hand yet. `python -m bench.accelerator` is what will be run on one."
+# The contenders of a step, in the order of the columns.
+CONTENDERS = ("dogjax", "flax", "pytorch_eager", "pytorch_compiled", "pytorch_deterministic")
+
+
+def main() -> None:
+    before = PAGE.read_text().split(HEADING)[0].rstrip("\n")
+    write_text(PAGE, f"{before}\n\n{section(FIGURES)}")
+
+
+def section(figures: pathlib.Path) -> str:
+    """Returns the section, from the file of the figures; without one it says that nothing was measured."""
+    if not figures.exists():
+        return f"{HEADING}\n{NOT_MEASURED}\n"
+    found = read_json(figures)
+    parts = [HEADING, _device(found["device"] or {}), _bits(found["rows"]), _steps(found["rows"]), _rest(found["rows"])]
+    return "\n".join(part for part in parts if part)
+
+
+def _device(device: dict[str, Any]) -> str:
+    packages = device.get("packages", {})
+    versions = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+    named = ", ".join(device.get("devices", [])) or "an unknown device"
+    return f"On {named}; {device.get('driver') or 'no driver named'}; {versions}, PyTorch {device.get('torch')}.\n"
+
+
+def _bits(rows: list[dict]) -> str:
+    lines = ["| run of 300 steps | ended | state | seconds | frames a second |", "| --- | --- | --- | --- | --- |"]
+    for row in rows:
+        variant = row["measure"].removeprefix("bits, ")
+        if variant == row["measure"] or "state_sha256" not in row:
+            continue
+        digest = (row["state_sha256"] or "none")[:12]
+        lines.append(
+            f"| {variant} | {row['status']} | {digest} | {row['seconds']:.1f} | {row['frames_per_second']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _steps(rows: list[dict]) -> str:
+    names = " | ".join(name.replace("_", ", ") for name in CONTENDERS)
+    lines = [f"| a step, ms: pixels, frames, type | {names} |", "| --- " * (1 + len(CONTENDERS)) + "|"]
+    kinds: dict[tuple, dict[str, str]] = {}
+    for row in rows:
+        if row["measure"] == "step" and "contender" in row:
+            figure = f"{row['milliseconds']:.2f}" if "milliseconds" in row else "failed"
+            kinds.setdefault((row["size"], row["frames"], row["dtype"]), {})[row["contender"]] = figure
+    for (size, frames, dtype), figures in kinds.items():
+        cells = " | ".join(figures.get(name, "") for name in CONTENDERS)
+        lines.append(f"| {size}, {frames}, {dtype} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def _rest(rows: list[dict]) -> str:
+    lines = [
+        f"- {row['replicas']} replicas as one function: {row['milliseconds_a_replica']:.2f} ms a step of each."
+        for row in rows
+        if "milliseconds_a_replica" in row
+    ]
+    lines += [
+        f"- {row['runs']} whole runs side by side, {row['epochs']} epochs each: {row['seconds']:.0f} s."
+        for row in rows
+        if "runs" in row
+    ]
+    peaks = [row["peak_device_megabytes"] for row in rows if "peak_device_megabytes" in row]
+    lines += [f"- Peak memory of the device: {max(peaks):.0f} MB."] if peaks else []
+    lines += [f"- {row['measure']}: {row['failed']}." for row in rows if "failed" in row]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""What `bench.accelerator` measures, each in a process of its own: `python -m bench.device NAME JSON`.
+
+Every figure is printed as a line of JSON as soon as it is there. Needs JAX, Flax, optax, Orbax and, for its peer,
+PyTorch; no TensorFlow.
+"""
+
+import dataclasses
+import functools
+import itertools
+import json
+import pathlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+SEED_OF_THE_STUDY = 0
+
+
+def main() -> None:
+    name, arguments = sys.argv[1], json.loads(sys.argv[2])
+    MEASURES[name](**arguments)
+
+
+def _say(**row: Any) -> None:
+    print(json.dumps(row), flush=True)
+
+
+def describe() -> None:
+    """The device and the versions."""
+    import jax
+
+    from dogjax import runtime
+    from dogjax.train.identity import environment
+
+    runtime.start()
+    found = environment(1, "numpy")
+    names = ("backend", "devices", "platform_version", "driver", "packages", "python", "xla_flags", "matmul_precision")
+    _say(**{name: found[name] for name in names}, torch=_torch_version(), jax_devices=len(jax.devices()))
+
+
+def _torch_version() -> str | None:
+    try:
+        import torch
+    except ImportError:
+        return None
+    return torch.__version__
+
+
+def run(pack: str, workdir: str, cache: str, steps: int, quick: bool) -> None:
+    """Trains the baseline on the packed frames for about `steps` steps, or resumes; says its bits and its time."""
+    from dogjax.files import read_json
+    from dogjax.train.experiment import build_experiment
+    from dogjax.train.loop import train
+    from dogjax.train.workdir import Workdir
+
+    started = time.perf_counter()
+    material, config = _baseline(pack, cache, quick)
+    batches = build_experiment(config, material).pipeline.steps_per_epoch
+    config = dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=-(-steps // batches)))
+    train(config, Workdir(pathlib.Path(workdir)), material)
+    ended = read_json(pathlib.Path(workdir) / "result.json")
+    progress = [json.loads(line) for line in (pathlib.Path(workdir) / "progress.jsonl").read_text().splitlines()]
+    _say(
+        status=ended["status"],
+        steps=ended["step"],
+        state_sha256=ended["state_sha256"],
+        seconds=time.perf_counter() - started,
+        frames_per_second=progress[-1]["frames_per_second"],
+        **_peak_memory(),
+    )
+
+
+def steps(sizes: list[int], frames: list[int], dtypes: list[str], quick: bool) -> None:
+    """Milliseconds of a training step of the post's network: dogjax, plain Flax, and PyTorch in its modes."""
+    import jax
+
+    from bench.contenders import dogjax, flax
+
+    contenders: dict[str, Callable[..., Callable[[], float]]] = {"dogjax": dogjax.train_step, "flax": flax.train_step}
+    if _torch_version():
+        import torch
+
+        from bench.contenders import pytorch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        modes = {"eager": (False, False), "compiled": (True, False), "deterministic": (False, True)}
+        for mode, (compiled, deterministic) in modes.items():
+            if not (quick and compiled):
+                contenders[f"pytorch_{mode}"] = functools.partial(
+                    pytorch.train_step, compiled=compiled, device=device, deterministic=deterministic
+                )
+    for size, count, dtype in itertools.product(sizes, frames, dtypes):
+        for name, contender in contenders.items():
+            row = {"contender": name, "size": size, "frames": count, "dtype": dtype}
+            try:
+                lap = contender(size=size, frames=count, dtype=dtype)
+                laps = [lap() for _ in range(2 if quick else 7)]
+            except Exception as error:  # of a compiler, or of memory: a figure that cannot be had is a result too
+                _say(**row, failed=f"{type(error).__name__}: {error}".split("\n")[0][:300])
+                continue
+            _say(**row, milliseconds=1000 * float(np.median(laps)))
+            del lap
+            jax.clear_caches()
+
+
+def replicas(size: int, counts: list[int]) -> None:
+    """Milliseconds of a step of some replicas as one function, divided by their number."""
+    from bench.contenders import dogjax
+
+    for count in counts:
+        lap = dogjax.replicas(size, count)
+        _say(size=size, replicas=count, milliseconds_a_replica=1000 * float(np.median([lap() for _ in range(3)])))
+
+
+def study(pack: str, workdir: str, cache: str, runs: int, epochs: int, quick: bool) -> None:
+    """Trains `runs` runs that differ in their seed alone, side by side, whole runs with all their files."""
+    import contextlib
+
+    from dogjax.interrupt import Interrupt
+    from dogjax.train.experiment import build_experiment
+    from dogjax.train.loop import Loop
+    from dogjax.train.run import open_run
+    from dogjax.train.workdir import Workdir
+
+    started = time.perf_counter()
+    material, config = _baseline(pack, cache, quick)
+    config = dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=epochs))
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for seed in range(runs):
+            seeds = dataclasses.replace(config.seeds, init=seed, split=SEED_OF_THE_STUDY)
+            workdir_of_run = Workdir(pathlib.Path(workdir) / f"{seed:03}")
+            stack.enter_context(workdir_of_run.locked())
+            experiment = build_experiment(dataclasses.replace(config, seeds=seeds), material)
+            opened.append(stack.enter_context(open_run(experiment, workdir_of_run)))
+            opened[-1].begin()
+        Loop(opened, Interrupt(), float("inf"), lambda run: None).complete()
+    _say(runs=runs, epochs=epochs, seconds=time.perf_counter() - started, **_peak_memory())
+
+
+def _baseline(pack: str, cache: str, quick: bool) -> tuple[Any, Any]:
+    """The packed frames, and the baseline's configuration for them: arrays are not augmented."""
+    from configs import baseline
+    from dogjax import config as config_lib
+    from dogjax import runtime
+    from dogjax.data.arrays import table_of_arrays
+    from dogjax.train.experiment import Material
+
+    runtime.start()
+    with np.load(pack) as stored:
+        arrays = dict(stored)
+    if quick:
+        arrays = {name: each if name == "label_names" else each[::8] for name, each in arrays.items()}
+    names = tuple(str(name) for name in arrays.pop("label_names"))
+    material = Material(*table_of_arrays(arrays.pop("images"), arrays.pop("labels"), names, **arrays))
+    values = baseline.get_config()
+    values.augment = config_lib.defaults().augment
+    values.data.cache_dir = cache
+    if quick:
+        values.model.widths, values.model.kernels, values.model.dense = (4, 4), (5, 3), (8,)
+    return material, config_lib.from_dict(values.to_dict())
+
+
+def _peak_memory() -> dict[str, Any]:
+    import jax
+
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    return {"peak_device_megabytes": statistics["peak_bytes_in_use"] / 2**20} if statistics else {}
+
+
+MEASURES: dict[str, Callable[..., None]] = {
+    "describe": describe,
+    "run": run,
+    "steps": steps,
+    "replicas": replicas,
+    "study": study,
+}
+
+if __name__ == "__main__":
+    main()
