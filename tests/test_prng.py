@@ -1,10 +1,14 @@
 """Every draw belongs to a named stream."""
 
+import sys
+
 import jax
 import numpy as np
 import pytest
+from hypothesis import given, strategies
 
 from dogjax.prng import STREAMS, Streams
+from tests.train.runs import run_command
 
 
 def bits(key):
@@ -42,6 +46,30 @@ def test_tensorflow_and_numpy_seeds_are_the_key_s_bits():
     first, again = (streams.numpy("split").integers(1 << 30, size=4) for _ in range(2))
     assert first.tolist() == again.tolist()
     assert first.tolist() != streams.numpy("order").integers(1 << 30, size=4).tolist()
+
+
+@given(
+    seed=strategies.integers(0, 2**63 - 1),
+    name=strategies.sampled_from(STREAMS),
+    counters=strategies.lists(strategies.integers(0, 2**32 - 1), max_size=2),
+)
+def test_the_host_s_bits_are_jax_s(seed, name, counters):
+    streams = Streams(seed)
+    assert tuple(streams.tf_seed(name, *counters).view(np.uint32).tolist()) == bits(streams.key(name, *counters))
+
+
+def test_a_plan_and_a_split_draw_without_a_device():
+    program = """
+import jax
+from dogjax.config import from_dict
+from dogjax.prng import Streams
+from dogjax.study.plan import plan_runs
+Streams(0).split_generator("folds").random(), Streams(0).tf_seed("order")
+plan_runs(from_dict({"study": {"kind": "sobol", "replicates": 4}}))
+print(jax._src.xla_bridge.backends_are_initialized())
+"""
+    ended = run_command([sys.executable, "-c", program])
+    assert ended.stdout.strip() == "False", ended.stderr
 
 
 def test_an_unknown_stream_is_refused():
