@@ -7,6 +7,8 @@ Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", doi 1
 key and counter from a seed as in `tensorflow/core/kernels/stateless_random_ops.cc`.
 """
 
+import functools
+
 import tensorflow as tf
 
 _ROUNDS = 10
@@ -19,6 +21,7 @@ _WORDS = 4  # uint32 a block
 _Words = list[tf.Tensor]
 
 
+@functools.partial(tf.function, autograph=False, reduce_retracing=True)  # traced once a process, not once a run
 def uniform_rows(seed: tf.Tensor, indices: tf.Tensor, columns: int) -> tf.Tensor:
     """Uniforms in [0, 1) for each index, whatever the others.
 

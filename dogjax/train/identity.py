@@ -148,6 +148,7 @@ def keep_compiled_programs(cache: pathlib.Path) -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+@functools.cache  # an environment is described every epoch
 def _version(names: tuple[str, ...]) -> str | None:
     """Returns the version of the first distribution that is installed."""
     for name in names:
