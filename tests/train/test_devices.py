@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dogjax.files import read_json
+from dogjax.train.workdir import Workdir
 from tests.train.runs import run_command
 
 PROGRAM = """
@@ -72,5 +73,9 @@ def test_a_run_over_devices_resumes_to_the_same_bits(root):
 
 
 def test_a_run_over_devices_trains_like_one_on_one_device(root):
-    one, many = (read_json(root / f"{name}/result.json")["validation"]["final"]["loss"] for name in ("one", "whole"))
-    assert np.isclose(one, many, rtol=1e-2)  # sums are rounded in another order
+    """Its last batches of an epoch, which the devices cannot share evenly, included."""
+    one, many = (Workdir(root / name).read_metrics() for name in ("one", "whole"))
+    for mine, other in zip(many, one, strict=True):
+        # Sums are rounded in another order, and a step makes more of the difference than the one before.
+        assert np.isclose(mine["train"]["loss"], other["train"]["loss"], rtol=1e-4)
+        assert np.isclose(mine["validation"]["loss"], other["validation"]["loss"], rtol=1e-2)

@@ -275,7 +275,7 @@ def test_a_diverging_run_ends_with_the_same_result_however_fast_it_was_looked_at
 def test_max_minutes_stops_and_the_same_command_goes_on(setup, finished, tmp_path):
     workdir = tmp_path / "run"
     for _ in range(60):
-        setup.train(workdir, train__max_minutes=0.002)
+        setup.train(workdir, train__max_minutes=0.004)
         if result(workdir)["status"] == "finished":
             break
         assert result(workdir)["status"] == "stopped"

@@ -1,7 +1,6 @@
 """The train step is pure, sharded without changing its meaning, and its parts do what their names say."""
 
 import dataclasses
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +20,6 @@ from dogjax.train.step import (
     mean_loss,
     pool_statistics,
 )
-from tests.train.runs import run_command
 
 SIDE = 16
 SMALL = ModelConfig(widths=(8,), kernels=(3,), dense=(16,), dropout=0.3)
@@ -207,31 +205,3 @@ def test_pooled_statistics_are_those_of_all_frames_at_once():
     for name in ("mean", "var"):
         np.testing.assert_allclose(pooled["BatchNorm_0"][name], at_once["BatchNorm_0"][name], rtol=1e-4)
     assert jax.tree.structure(pooled) == jax.tree.structure(variables["batch_stats"])
-
-
-DEVICES = """
-import sys
-import jax, numpy as np
-jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
-from tests.train.test_step import batch, start
-from dogjax.train.batches import Devices
-devices = Devices()
-step, state = start()
-state = devices.replicate(state)
-for number, size in enumerate((16, 16, 6)):
-    images, labels = batch(number, size)
-    state, loss = step(state, devices.shard(images), devices.shard(labels), jax.random.key(0))
-print(devices.count, float(loss), *[float(np.abs(leaf).sum()) for leaf in jax.tree.leaves(state.params)])
-"""
-
-
-def test_eight_devices_train_like_one():
-    """Data parallelism by shardings: the same step, its batch spread (or, where uneven, replicated)."""
-    outputs = []
-    for count in ("1", "8"):
-        done = run_command([sys.executable, "-c", DEVICES, count])
-        assert done.returncode == 0, done.stderr
-        outputs.append([float(each) for each in done.stdout.split()])
-    assert [output[0] for output in outputs] == [1, 8]
-    # Sums over eight devices are made in another order than over one: float32 rounding apart.
-    np.testing.assert_allclose(outputs[0][1:], outputs[1][1:], rtol=2e-5)
