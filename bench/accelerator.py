@@ -27,8 +27,7 @@ from dogjax.files import write_json
 
 MINUTES = 6.0
 STEPS, QUICK_STEPS = 300, 12
-# An epoch after which the run that is to be killed has been seen to be under way; where within the next one it is
-# killed is left to chance.
+# The run that is to be killed ends within the epoch after these, at a step that is left to chance.
 KILL_AFTER_EPOCHS = 2
 # As a user writes it who does not want the bits to repeat; without it dogjax asks for deterministic operations.
 FREE = "--xla_gpu_deterministic_ops=false"
@@ -63,21 +62,18 @@ class Results:
         print(json.dumps(self._content["rows"][-1]), flush=True)
 
 
-def measure(results: Results, name: str, measure: str, flags: str | None = None, **arguments: Any) -> list[dict]:
+def measure(results: Results, name: str, rows: str, flags: str | None = None, **arguments: Any) -> None:
     """Runs one measure of `bench.device` in a process of its own, and keeps its figures as they come.
 
     Args:
       results: where they are kept.
       name: of the function.
-      measure: what the rows are called.
+      rows: what its rows are called.
       flags: `XLA_FLAGS` of the process; None: as they are.
       arguments: of the function.
     """
-    found = []
     for row in _lines(name, arguments, flags, results.seconds_left):
-        found.append(row)
-        results.add(measure, **row)
-    return found
+        results.add(rows, **row)
 
 
 def _lines(name: str, arguments: dict[str, Any], flags: str | None, seconds: float) -> Iterator[dict]:
@@ -167,13 +163,12 @@ def measure_all(pack: str, path: pathlib.Path, quick: bool, minutes: float) -> N
         arguments = {"pack": pack, "workdir": str(folder / "study"), "cache": str(folder / "cache"), "quick": quick}
         measure(results, "study", "study", runs=runs, epochs=epochs, **arguments)
         if not quick:
-            measure(
-                results, "steps", "step", sizes=[128, 224], frames=frames, dtypes=dtypes, quick=quick
-            )  # last: large programs take long to compile
+            # Last: large programs take long to compile.
+            measure(results, "steps", "step", sizes=[128, 224], frames=frames, dtypes=dtypes, quick=quick)
 
 
 def pack(path: pathlib.Path) -> None:
-    """Writes the frames of `configs/baseline.py` and what is known of them, compressed."""
+    """Writes the frames of `configs/baseline.py`, their labels and their groups to one compressed file."""
     from configs import baseline
     from dogjax import config as config_lib
     from dogjax.train.experiment import load_material

@@ -8,7 +8,13 @@ from dogjax.files import read_json, write_text
 FOLDER = pathlib.Path(__file__).parent
 PAGE, FIGURES = FOLDER.parent / "docs" / "performance.md", FOLDER / "accelerator.json"
 HEADING = "## On an accelerator\n"
-NOT_MEASURED = "Not measured: no accelerator was at hand yet. `python -m bench.accelerator` is what will be run on one."
+NOT_MEASURED = """Not measured: no accelerator was at hand yet. To measure one, write the frames to a file where
+TensorFlow is, and take it to the accelerator, which needs JAX, Flax, optax, Orbax, ml_collections and scikit-learn, and
+PyTorch for its rows:
+
+    python -m bench.accelerator --pack frames.npz
+    python -m bench.accelerator frames.npz bench/accelerator.json
+    python -m bench.accelerator_table"""
 # The contenders of a step, in the order of the columns.
 CONTENDERS = ("dogjax", "flax", "pytorch_eager", "pytorch_compiled", "pytorch_deterministic")
 
@@ -68,7 +74,7 @@ def _rest(rows: list[dict]) -> str:
         if "milliseconds_a_replica" in row
     ]
     lines += [
-        f"- {row['runs']} whole runs side by side, {row['epochs']} epochs each: {row['seconds']:.0f} s."
+        f"- {row['runs']} runs of configs/small.py side by side, {row['epochs']} epochs each: {row['seconds']:.0f} s."
         for row in rows
         if "runs" in row
     ]

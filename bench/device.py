@@ -116,7 +116,7 @@ def replicas(size: int, counts: list[int]) -> None:
 
 
 def study(pack: str, workdir: str, cache: str, runs: int, epochs: int, quick: bool) -> None:
-    """Trains `runs` runs that differ in their seed alone, side by side, whole runs with all their files."""
+    """Trains runs of `configs/small.py` that differ in their seed alone, side by side and with all their files."""
     import contextlib
 
     from dogjax.interrupt import Interrupt
@@ -126,7 +126,7 @@ def study(pack: str, workdir: str, cache: str, runs: int, epochs: int, quick: bo
     from dogjax.train.workdir import Workdir
 
     started = time.perf_counter()
-    material, config = _baseline(pack, cache, quick)
+    material, config = _small(pack, cache, quick)
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=epochs))
     with contextlib.ExitStack() as stack:
         opened = []
@@ -142,25 +142,44 @@ def study(pack: str, workdir: str, cache: str, runs: int, epochs: int, quick: bo
 
 
 def _baseline(pack: str, cache: str, quick: bool) -> tuple[Any, Any]:
-    """The packed frames, and the baseline's configuration for them: arrays are not augmented."""
+    """The packed frames, and the baseline's configuration for them."""
     from configs import baseline
+
+    return _experiment(_unpacked(pack, quick), baseline.get_config(), cache, quick)
+
+
+def _small(pack: str, cache: str, quick: bool) -> tuple[Any, Any]:
+    """Every second frame at half its size, and the configuration of `configs/small.py` for them."""
+    from configs import small
+
+    arrays = _unpacked(pack, quick)
+    arrays = {name: each if name == "label_names" else each[::2] for name, each in arrays.items()}
+    count, side, *_ = arrays["images"].shape
+    quarters = arrays["images"].reshape(count, side // 2, 2, side // 2, 2, 3)
+    return _experiment(arrays | {"images": quarters.mean((2, 4)).astype(np.uint8)}, small.get_config(), cache, quick)
+
+
+def _unpacked(pack: str, quick: bool) -> dict[str, np.ndarray]:
+    with np.load(pack) as stored:
+        return {name: each[::8] if quick and name != "label_names" else each for name, each in stored.items()}
+
+
+def _experiment(arrays: dict[str, np.ndarray], values: Any, cache: str, quick: bool) -> tuple[Any, Any]:
+    """Material and configuration; without augmentation, which arrays do not have."""
     from dogjax import config as config_lib
     from dogjax import runtime
     from dogjax.data.arrays import table_of_arrays
     from dogjax.train.experiment import Material
 
     runtime.start()
-    with np.load(pack) as stored:
-        arrays = dict(stored)
-    if quick:
-        arrays = {name: each if name == "label_names" else each[::8] for name, each in arrays.items()}
-    names = tuple(str(name) for name in arrays.pop("label_names"))
-    material = Material(*table_of_arrays(arrays.pop("images"), arrays.pop("labels"), names, **arrays))
-    values = baseline.get_config()
+    known = {name: arrays[name] for name in ("recording", "background", "time")}
+    names = tuple(map(str, arrays["label_names"]))
+    material = Material(*table_of_arrays(arrays["images"], arrays["labels"], names, **known))
     values.augment = config_lib.defaults().augment
     values.data.cache_dir = cache
     if quick:
         values.model.widths, values.model.kernels, values.model.dense = (4, 4), (5, 3), (8,)
+        values.train.batch_size = 16
     return material, config_lib.from_dict(values.to_dict())
 
 

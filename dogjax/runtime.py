@@ -111,15 +111,15 @@ def may_use_a_gpu() -> bool:
     return any(name.startswith(("xla_cuda", "xla_rocm")) for _, name, _ in pkgutil.iter_modules(list(folders)))
 
 
-def gpus() -> list[int]:
-    """Returns the numbers of the NVIDIA GPUs that this process may use, without taking one of them."""
+def gpus() -> list[str]:
+    """Returns the NVIDIA GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them; takes none of them."""
     if not may_use_a_gpu():
         return []
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
-        return [int(number) for number in named.split(",") if number.strip().isdecimal()]
+        return [name.strip() for name in named.split(",") if name.strip()]
     found = [path.name.removeprefix("nvidia") for path in DEVICES.glob("nvidia*")]
-    return sorted(int(number) for number in found if number.isdecimal())
+    return sorted(filter(str.isdecimal, found), key=int)
 
 
 def _with_ours(given: list[str]) -> list[str]:

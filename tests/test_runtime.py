@@ -158,6 +158,7 @@ def test_gpus_are_counted_without_taking_one(tmp_path, monkeypatch):
     assert runtime.gpus() == []  # no plugin of JAX's
     monkeypatch.setattr(runtime, "may_use_a_gpu", lambda: True)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert runtime.gpus() == [0, 1, 10]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    assert runtime.gpus() == [2, 5]
+    assert runtime.gpus() == ["0", "1", "10"]
+    for named, found in (("2, 5", ["2", "5"]), ("GPU-8932f937,GPU-1", ["GPU-8932f937", "GPU-1"]), ("", [])):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+        assert runtime.gpus() == found

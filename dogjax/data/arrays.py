@@ -13,8 +13,7 @@ import numpy as np
 
 from dogjax.config import AugmentConfig, Config
 from dogjax.data.batching import Batching, check_batch_size
-from dogjax.data.scaling import measure_scaling
-from dogjax.data.sharpness import measure_sharpness
+from dogjax.data.pixels import measure_scaling, measure_sharpness
 from dogjax.data.splits import Split
 from dogjax.data.table import FrameTable, Prepared
 from dogjax.errors import UserError

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from dogjax.config import Config
-from dogjax.data.scaling import Scaling
+from dogjax.data.pixels import Scaling
 from dogjax.data.splits import Split
 from dogjax.data.table import FrameTable, Images
 from dogjax.errors import UserError

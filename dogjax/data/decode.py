@@ -19,7 +19,7 @@ from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from dogjax.data import colour
-from dogjax.data.sharpness import measure_sharpness
+from dogjax.data.pixels import measure_sharpness
 from dogjax.errors import UserError
 
 # Counted up whenever the same file gives other pixels or another description, for the fingerprint of a dataset.

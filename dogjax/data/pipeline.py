@@ -20,7 +20,7 @@ from dogjax.data.augment import augment_batch
 from dogjax.data.batching import Batching, check_batch_size
 from dogjax.data.frames import GraphImages
 from dogjax.data.host import compiled
-from dogjax.data.scaling import measure_scaling
+from dogjax.data.pixels import measure_scaling
 from dogjax.data.splits import Split
 from dogjax.data.table import FrameTable
 from dogjax.prng import Streams

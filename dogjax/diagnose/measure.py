@@ -6,7 +6,7 @@ import numpy as np
 
 from dogjax.config import replace_fields
 from dogjax.data.audit import audit_split
-from dogjax.data.scaling import measure_scaling
+from dogjax.data.pixels import measure_scaling
 from dogjax.diagnose.cartography import Dynamics, training_dynamics
 from dogjax.diagnose.counterfactual import Counterfactuals
 from dogjax.diagnose.drops import drops_with_intervals

@@ -130,7 +130,7 @@ def _wait(jobs: list[Any], cluster: str, interrupt: Interrupt) -> None:
     interrupt.check()
 
 
-def run_job(config: Config, folder: pathlib.Path, gpu: int | None) -> str:
+def run_job(config: Config, folder: pathlib.Path, gpu: str | None) -> str:
     """Runs a job's shard; returns the reason of a failure, or an empty text.
 
     Args:
@@ -139,7 +139,7 @@ def run_job(config: Config, folder: pathlib.Path, gpu: int | None) -> str:
       gpu: the only one that the job may use; None: as the environment says.
     """
     if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)  # JAX reads it when it starts
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # JAX reads it when it starts
     try:
         run_shard(config, folder, deadline_of(config))
     except (UserError, Stopped) as error:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from dogjax.data.scaling import Scaling
+from dogjax.data.pixels import Scaling
 from dogjax.data.table import Images
 from dogjax.prefetch import prefetch
 

@@ -90,7 +90,7 @@ class Loop:
         self._active, self._diverged = list(runs), []
         self._interrupt, self._deadline, self._watch = interrupt, deadline, watch
         experiments = [run.experiment for run in runs]
-        self._steps_per_epoch, self._at_once = runs[0].steps_per_epoch, steps_at_once(experiments[0].config, len(runs))
+        self._config, self._steps_per_epoch = experiments[0].config, runs[0].steps_per_epoch
         self._under_way = collections.deque()
         program, steps = experiments[0].program, max(run.steps for run in runs)
         self._replicas = Replicas(program.train_steps, program.train_replicas, len(runs))
@@ -131,11 +131,13 @@ class Loop:
 
     def _train(self, runs: list[Run], stop: int) -> None:
         self._note_environment(runs)
+        # By the width that the identity names: were it by the runs that the loop began with, equal runs could differ.
+        at_once = steps_at_once(self._config, self._replicas.width(len(runs)))
         seen, started = {id(run): run.frames_seen() for run in runs}, time.monotonic()
         while runs[0].step < stop:
             if self._interrupt.signal or time.monotonic() > self._deadline:
                 self._stop()
-            end = end_of_dispatch(runs[0].step, self._steps_per_epoch, self._at_once)
+            end = end_of_dispatch(runs[0].step, self._steps_per_epoch, at_once)
             self._take_steps(runs, min(end, stop) - runs[0].step)
         self._for_each(runs, Run.check_losses)
         seconds = time.monotonic() - started

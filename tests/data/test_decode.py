@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dogjax.data.decode import BadVideo, UnreadableVideo, decode_frames
-from dogjax.data.sharpness import measure_sharpness
+from dogjax.data.pixels import measure_sharpness
 from tests.data.videos import (
     busy_pictures,
     corners_of,

@@ -11,6 +11,7 @@ from dogjax.errors import UserError
 from dogjax.interrupt import Interrupt
 from dogjax.study import execute
 from dogjax.study.plan import plan_runs
+from tests.train.runs import run_command
 
 
 class Material:
@@ -45,15 +46,24 @@ def test_frames_are_released_when_the_runs_that_use_them_are_done(tmp_path, monk
     assert alive == [(2, [64, 32, 16]), (2, [32, 16]), (2, [16])]
 
 
-def test_the_run_that_is_killed_comes_before_this_process_takes_the_device(tmp_path, monkeypatch):
-    done = []
-    monkeypatch.setattr(execute, "_kill_once", lambda run, *_: done.append(run.name))
-    monkeypatch.setattr(execute, "load_material", lambda _: done.append("loaded"))
-    monkeypatch.setattr(execute, "build_experiment", lambda *_: types.SimpleNamespace(program=0))
-    monkeypatch.setattr(execute, "_train", lambda *_: None)
-    control = [run for run in plan_runs(Config()) if run.arm == "control"]
-    execute.execute(control, tmp_path, 1, Interrupt(), float("inf"), lambda run: None)
-    assert done[:2] == ["control-0-002", "loaded"]
+def test_the_run_that_is_killed_comes_before_this_process_takes_the_device(setup, tmp_path):
+    program = """
+import runpy
+import sys
+import jax
+from dogjax.study import execute
+
+def look(run, *_):
+    print(run.name, jax._src.xla_bridge.backends_are_initialized(), flush=True)
+    sys.exit()
+
+execute._kill_once = look
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    python, *command = setup.command(tmp_path / "study", "--mode=study")
+    ended = run_command([python, "-c", program, *command])
+    assert ended.stdout.splitlines()[-1] == "control-0-002 False", ended.stderr
 
 
 def test_a_mistake_that_only_the_killed_run_s_process_sees_is_one_sentence(setup, tmp_path):

@@ -90,14 +90,14 @@ def test_local_jobs_get_a_gpu_each(setup, tmp_path, monkeypatch):
         given.append(arguments[-1])
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         run(*arguments)
-        assert os.environ["CUDA_VISIBLE_DEVICES"] == str(given[-1])
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == given[-1]
         return Finished()
 
-    monkeypatch.setattr(runtime, "gpus", lambda: [0, 3])
+    monkeypatch.setattr(runtime, "gpus", lambda: ["0", "3"])
     monkeypatch.setattr(submitit.AutoExecutor, "submit", submit)
     monkeypatch.setattr(shards, "run_shard", lambda *_: None)
     config = replace_fields(setup.config(), {"study.submit": "local", "study.shards": 2})
     shards.submit_shards(config, tmp_path)
-    assert given == [0, 3]
+    assert given == ["0", "3"]
     with pytest.raises(UserError, match=r"study.shards=3: this machine has 2 GPUs"):
         shards.submit_shards(replace_fields(config, {"study.shards": 3}), tmp_path)

@@ -21,7 +21,7 @@ def material(frames: int = 72) -> Material:
 
 
 def config(root: pathlib.Path, **train: int) -> Config:
-    """A tiny network; what is compiled for it is kept in `root`."""
+    """The configuration of a tiny network, with its cache in `root`."""
     return from_dict(
         {
             "data": {"image_size": 16, "cache_dir": str(root / "cache")},

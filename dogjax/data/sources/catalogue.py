@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from dogjax.config import DataConfig
 from dogjax.data.builder import Example, write_dataset
-from dogjax.data.sharpness import measure_sharpness
+from dogjax.data.pixels import measure_sharpness
 from dogjax.data.sources.source import Source
 from dogjax.errors import UserError
 from dogjax.files import expand_path, sha256_of_file
