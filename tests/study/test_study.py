@@ -67,9 +67,7 @@ def test_runs_trained_together_and_runs_trained_alone_give_the_same_study(setup,
 
 
 def test_where_replicas_are_vmapped_the_control_trains_alone_as_the_killed_run_does(setup, tmp_path, monkeypatch):
-    counted = set()
     monkeypatch.setattr("dogjax.train.loop.are_vmapped", lambda: True)
-    monkeypatch.setattr("dogjax.train.loop.steps_at_once", lambda _, replicas: counted.add(replicas) or 1)
     study = study_of(setup, tmp_path)
     assert study["control"] == {"runs": 3, "identical": True, "killed": 1}
     widths = {}

@@ -12,6 +12,7 @@ from dogjax.train.experiment import build_experiment, load_material
 from dogjax.train.loop import Loop
 from dogjax.train.run import open_run
 from dogjax.train.workdir import Workdir
+from tests.train import arrays
 from tests.train.runs import outcome
 
 
@@ -76,3 +77,20 @@ def test_runs_at_different_steps_train_side_by_side_to_the_bits_of_each_alone(se
                 assert loop.complete() == []
     for number in "01":
         assert outcome(tmp_path / "alone" / number) == outcome(tmp_path / "together" / number)
+
+
+def test_the_steps_of_a_dispatch_follow_from_the_runs_that_take_it_and_not_from_those_that_wait(tmp_path, monkeypatch):
+    counted, material = [], arrays.material()
+    monkeypatch.setattr("dogjax.train.loop.are_vmapped", lambda: True)
+    monkeypatch.setattr("dogjax.train.loop.steps_at_once", lambda _, replicas: counted.append(replicas) or 1)
+    with contextlib.ExitStack() as stack:
+        runs = []
+        for seed in (1, 2):
+            config = replace_fields(arrays.config(tmp_path, batch_size=16, epochs=2), {"seeds.init": seed})
+            workdir = Workdir(tmp_path / str(seed))
+            stack.enter_context(workdir.locked())
+            runs.append(stack.enter_context(open_run(build_experiment(config, material), workdir)))
+            runs[-1].begin()
+        Loop(runs[:1], Interrupt(), float("inf"), lambda run: None).advance()
+        Loop(runs, Interrupt(), float("inf"), lambda run: None).complete()
+    assert counted == [1, 1, 2]
