@@ -158,6 +158,7 @@ def measure_all(pack: str, path: pathlib.Path, quick: bool, minutes: float) -> N
         measure_bits(results, pack, folder, quick)
         sizes, frames, dtypes = ([64], [8], ["float32"]) if quick else ([64], [64, 256], ["float32", "bfloat16"])
         measure(results, "steps", "step", sizes=sizes, frames=frames, dtypes=dtypes, quick=quick)
+        measure(results, "batches", "batch", pack=pack, cache=str(folder / "cache"), quick=quick)
         measure(results, "replicas", "replicas", size=64, counts=[2] if quick else [1, 8, 64])
         runs, epochs = (2, 1) if quick else (64, 4)
         arguments = {"pack": pack, "workdir": str(folder / "study"), "cache": str(folder / "cache"), "quick": quick}

@@ -74,6 +74,12 @@ def _rest(rows: list[dict]) -> str:
         if "milliseconds_a_replica" in row
     ]
     lines += [
+        f"- A batch of {row['frames']} frames, augmented {row['augmented']}, made on the device: "
+        f"{row['milliseconds']:.2f} ms."
+        for row in rows
+        if "augmented" in row
+    ]
+    lines += [
         f"- {row['runs']} runs of configs/small.py side by side, {row['epochs']} epochs each: {row['seconds']:.0f} s."
         for row in rows
         if "runs" in row

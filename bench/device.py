@@ -36,7 +36,7 @@ def describe() -> None:
     from dogjax.train.identity import environment
 
     runtime.start()
-    found = environment(1, "numpy")
+    found = environment(1, "device")
     names = ("backend", "devices", "platform_version", "driver", "packages", "python", "xla_flags", "matmul_precision")
     _say(**{name: found[name] for name in names}, torch=_torch_version(), jax_devices=len(jax.devices()))
 
@@ -106,6 +106,25 @@ def steps(sizes: list[int], frames: list[int], dtypes: list[str], quick: bool) -
             jax.clear_caches()
 
 
+def batches(pack: str, cache: str, quick: bool) -> None:
+    """Milliseconds of a training batch, augmented as the post did and in every way, the device's work included."""
+    import jax
+
+    from dogjax.train.experiment import build_experiment
+
+    material, config = _baseline(pack, cache, quick)
+    every = dataclasses.replace(config.augment, rotation=30.0, shear=10.0, brightness=(0.5, 1.5), channel_shift=20.0)
+    for name, options in {"as the post": config.augment, "in every way": every}.items():
+        source = build_experiment(dataclasses.replace(config, augment=options), material).pipeline
+        laps = []
+        for _ in range(2 if quick else 4):
+            started = time.perf_counter()
+            jax.block_until_ready([batch["image"] for batch in source.train_batches(0, source.steps_per_epoch)])
+            laps.append(time.perf_counter() - started)
+        milliseconds = 1000 * float(np.median(laps[1:])) / source.steps_per_epoch  # the first one compiles
+        _say(augmented=name, frames=config.train.batch_size, milliseconds=milliseconds)
+
+
 def replicas(size: int, counts: list[int]) -> None:
     """Milliseconds of a step of some replicas as one function, divided by their number."""
     from bench.contenders import dogjax
@@ -165,7 +184,7 @@ def _unpacked(pack: str, quick: bool) -> dict[str, np.ndarray]:
 
 
 def _experiment(arrays: dict[str, np.ndarray], values: Any, cache: str, quick: bool) -> tuple[Any, Any]:
-    """Material and configuration; without augmentation, which arrays do not have."""
+    """Material and configuration."""
     from dogjax import config as config_lib
     from dogjax import runtime
     from dogjax.data.arrays import table_of_arrays
@@ -175,7 +194,6 @@ def _experiment(arrays: dict[str, np.ndarray], values: Any, cache: str, quick: b
     known = {name: arrays[name] for name in ("recording", "background", "time")}
     names = tuple(map(str, arrays["label_names"]))
     material = Material(*table_of_arrays(arrays["images"], arrays["labels"], names, **known))
-    values.augment = config_lib.defaults().augment
     values.data.cache_dir = cache
     if quick:
         values.model.widths, values.model.kernels, values.model.dense = (4, 4), (5, 3), (8,)
@@ -194,6 +212,7 @@ MEASURES: dict[str, Callable[..., None]] = {
     "describe": describe,
     "run": run,
     "steps": steps,
+    "batches": batches,
     "replicas": replicas,
     "study": study,
 }

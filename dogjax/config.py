@@ -48,6 +48,8 @@ class DataConfig:
     scale: str = _setting("raw", choices=("raw", "unit", "standardise"))
     on_bad_video: str = _setting("fail", choices=("fail", "skip"))  # videos: one that cannot be used
     mask: str = _setting("nothing", choices=("nothing", "middle", "border"))  # what of each frame is hidden
+    # Who makes batches: tf.data on the host, or JAX on the device that trains. auto: an accelerator, if all frames fit.
+    augment_on: str = _setting("auto", choices=("auto", "host", "device"))
     merge_labels: tuple = ()  # labels that become one class, as (a, b), or several such groups
     cache_dir: str = ""  # empty: $XDG_CACHE_HOME/dogjax, or ~/.cache/dogjax
 

@@ -40,12 +40,25 @@ def test_every_measure_runs_and_a_killed_run_ends_with_the_same_bits(pack, tmp_p
     found = read_json(tmp_path / "found.json")
     rows = {row["measure"]: row for row in found["rows"]}
     assert not [row for row in found["rows"] if "failed" in row]
-    assert list(rows) == ["bits, cold", "bits, killed", "bits, killed and resumed", "step", "replicas", "study"]
+    assert list(rows) == [
+        "bits, cold",
+        "bits, killed",
+        "bits, killed and resumed",
+        "step",
+        "batch",
+        "replicas",
+        "study",
+    ]
     assert rows["bits, killed"]["status"] == -9
     assert rows["bits, cold"]["state_sha256"] == rows["bits, killed and resumed"]["state_sha256"]
     assert found["device"]["backend"] == "cpu"
     page = accelerator_table.section(tmp_path / "found.json")
-    words = (rows["bits, cold"]["state_sha256"][:12], "64, 8, float32", "2 runs of configs/small.py")
+    words = (
+        rows["bits, cold"]["state_sha256"][:12],
+        "64, 8, float32",
+        "augmented in every way",
+        "2 runs of configs/small.py",
+    )
     assert all(word in page for word in words)
 
 

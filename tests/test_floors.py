@@ -7,7 +7,19 @@ import re
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-GROUND = ("prefetch", "errors", "prng", "files", "strict", "checks", "config", "interrupt", "runtime", "workers")
+GROUND = (
+    "prefetch",
+    "devices",
+    "errors",
+    "prng",
+    "files",
+    "strict",
+    "checks",
+    "config",
+    "interrupt",
+    "runtime",
+    "workers",
+)
 FLOORS = [{"world"}, {"data", "models"}, {"eval"}, {"train"}, {"diagnose"}, {"study"}, {"report"}]
 MODULES = sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "dogjax").rglob("*.py") if path.name != "__init__.py"

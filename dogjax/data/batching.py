@@ -1,13 +1,21 @@
-"""Which frames are in which batch: the layout that every source of batches shares, whatever computes the pixels."""
+"""Which frames are in which batch, and what is done to each: the same whatever computes the pixels.
+
+Training batch t depends on the seeds and on t alone: its epoch is t // steps_per_epoch, the epoch's order is a
+permutation seeded by stream `order`, and a frame's transform is seeded by stream `augment`, the epoch and the frame. No
+iterator has a state worth saving, so a run that resumes at step t begins with batch t.
+"""
 
 import dataclasses
 
 import numpy as np
 
 from dogjax.config import Config
+from dogjax.data.order import order_of_epoch
+from dogjax.data.philox import fold_in
 from dogjax.data.pixels import Scaling
 from dogjax.data.splits import Split
 from dogjax.data.table import FrameTable, Images
+from dogjax.data.transforms import Transforms, draw_transforms
 from dogjax.errors import UserError
 from dogjax.prng import Streams
 
@@ -49,6 +57,17 @@ class Batching:
         train, seeds = self.config.train, (self.streams.tf_seed(name).tobytes() for name in ("order", "augment"))
         size = (train.batch_size, train.drop_remainder)
         return self.config.data, self.config.augment, *size, self.split.sha256(self.table), *seeds
+
+    def train_frames(self, step: int) -> np.ndarray:
+        """Returns the frame numbers of one training batch: int64 `[batch]`."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = order_of_epoch(fold_in(self.streams.tf_seed("order"), epoch), len(self.split.train))
+        return self.split.train[order[place * self.batch_size : (place + 1) * self.batch_size]]
+
+    def transforms(self, frames: np.ndarray, epoch: int) -> Transforms:
+        """Returns what is done to frames in an epoch, if they are augmented."""
+        seed = fold_in(self.streams.tf_seed("augment"), epoch)
+        return draw_transforms(frames, self.config.data.image_size, self.config.augment, seed)
 
     def validation_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the frames of each validation batch, and a mask: int64 and float32 `[batches, batch]`.

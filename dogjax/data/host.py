@@ -1,4 +1,4 @@
-"""Compiles TensorFlow functions for the host, with TensorFlow's own XLA flags (JAX's are not passed on)."""
+"""TensorFlow on the host: its functions of arrays, compiled with XLA flags of its own (JAX's are not passed on)."""
 
 import functools
 import os
@@ -7,7 +7,21 @@ from typing import Any
 
 import tensorflow as tf
 
+from dogjax.data.functions import ArrayFunctions
 from dogjax.errors import UserError
+
+TENSORFLOW = ArrayFunctions(
+    where=tf.where,
+    floor=tf.floor,
+    minimum=tf.minimum,
+    clip=tf.clip_by_value,
+    reshape=tf.reshape,
+    amin=functools.partial(tf.reduce_min, axis=(1, 2, 3), keepdims=True),
+    amax=functools.partial(tf.reduce_max, axis=(1, 2, 3), keepdims=True),
+    floats=lambda values: tf.cast(values, tf.float32),
+    integers=lambda values: tf.cast(values, tf.int32),
+    rows=functools.partial(tf.gather, batch_dims=1),
+)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

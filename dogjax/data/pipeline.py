@@ -1,10 +1,4 @@
-"""Batches as pure functions of the step, computed by tf.data on the host.
-
-Training batch t depends on the seeds and on t alone: its epoch is t // steps_per_epoch, the epoch's
-order is a stateless permutation seeded by stream `order`, and a frame's augmentation is seeded by
-stream `augment`, the epoch and the frame. No iterator has a state worth saving, so a run that
-resumes at step t starts its pipeline at step t.
-"""
+"""Batches computed by tf.data on the host."""
 
 import dataclasses
 import functools
@@ -15,14 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from dogjax.config import Config
-from dogjax.data.augment import augment_batch
+from dogjax.config import AugmentConfig, Config
+from dogjax.data.augment import augment, changes_of, scaled
 from dogjax.data.batching import Batching, check_batch_size
 from dogjax.data.frames import GraphImages
-from dogjax.data.host import compiled
+from dogjax.data.host import TENSORFLOW, compiled
 from dogjax.data.pixels import measure_scaling
 from dogjax.data.splits import Split
 from dogjax.data.table import FrameTable
+from dogjax.data.transforms import Transforms, changes_frames
 from dogjax.prng import Streams
 
 # Batches that wait on the host.
@@ -44,10 +39,6 @@ class Pipeline(Batching):
         """Yields the training batches of the steps `start`, ..., `stop - 1`."""
         return _iterate(tf.data.Dataset.range(start, stop), self._load_train)
 
-    def train_frames(self, step: int) -> np.ndarray:
-        """Returns the frame numbers of one training batch."""
-        return next(self.train_batches(step, step + 1))["frame"]
-
     def validation_batches(self, epoch: int, epochs: int = 1) -> Iterator[Batch]:
         """Yields every validation frame once an epoch, in order; each epoch's last batch is padded to the full size.
 
@@ -68,29 +59,22 @@ class Pipeline(Batching):
 
     @functools.cached_property
     def _load_train(self) -> Load:
-        order, augment = (tf.constant(self.streams.tf_seed(name)) for name in ("order", "augment"))
-
         def load(step: tf.Tensor) -> dict[str, tf.Tensor]:
-            epoch = step // self.steps_per_epoch
-            first = (step - epoch * self.steps_per_epoch) * self.batch_size
-            chosen = _shuffled(self.split.train, _fold_in(order, epoch), first, self.batch_size)
-            images = augment_batch(self.images.gather(chosen), chosen, self.config.augment, _fold_in(augment, epoch))
-            return self._batch(images, chosen)
+            chosen = _computed(self.train_frames, [step], tf.int64, [None])
+            return self._batch(self._augmented(chosen, step // self.steps_per_epoch), chosen)
 
         return tf.function(load, autograph=False)
 
     @functools.cached_property
     def _load_validation(self) -> Load:
-        augment = tf.constant(self.streams.tf_seed("augment"))
         padded, mask = self.validation_rows()
         count = self.validation_steps
 
         def load(number: tf.Tensor) -> dict[str, tf.Tensor]:
             epoch = number // count
             chosen, kept = (tf.gather(tf.constant(rows), number - epoch * count) for rows in (padded, mask))
-            images = self.images.gather(chosen)
-            if self.config.augment.validation:
-                images = augment_batch(images, chosen, self.config.augment, _fold_in(augment, epoch))
+            augmented = self.config.augment.validation
+            images = self._augmented(chosen, epoch) if augmented else self.images.gather(chosen)
             return self._batch(images, chosen) | {"mask": kept}
 
         return tf.function(load, autograph=False)
@@ -102,9 +86,23 @@ class Pipeline(Batching):
 
         return tf.function(load, autograph=False)
 
+    def _augmented(self, frames: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        images, config = self.images.gather(frames), self.config.augment
+        if not changes_frames(config):
+            return images
+        transforms = Transforms(
+            *tf.unstack(
+                _computed(self._stacked_transforms, [frames, epoch], tf.float32, [len(Transforms._fields), None])
+            )
+        )
+        return augment_in_graph(images, transforms, config)
+
+    def _stacked_transforms(self, frames: np.ndarray, epoch: int) -> np.ndarray:
+        return np.stack(self.transforms(frames, epoch))
+
     def _batch(self, images: tf.Tensor, frames: tf.Tensor) -> dict[str, tf.Tensor]:
         return {
-            "image": _scaled(images, tf.constant(self.scaling.shift), tf.constant(self.scaling.scale)),
+            "image": _scaled(images, *map(tf.constant, self.scaling)),
             "label": tf.gather(tf.constant(self.table.label), frames),
             "frame": frames,
             "mask": tf.ones(tf.shape(frames), tf.float32),
@@ -121,23 +119,26 @@ def make_pipeline(table: FrameTable, images: GraphImages, split: Split, config: 
     return Pipeline(table, images, split, config, streams, measure_scaling(images, split.train, config.data.scale))
 
 
-@compiled
-def _scaled(images: tf.Tensor, shift: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
-    return (tf.cast(images, tf.float32) - shift) / scale
+def augment_in_graph(images: tf.Tensor, transforms: Transforms, config: AugmentConfig) -> tf.Tensor:
+    """Augments uint8 `[batch, side, side, 3]` in a TensorFlow graph: float32 in 0..255."""
+    side = images.shape[1]
+    assert side is not None  # frames are of a static size
+    return _augmented(images, changes_of(transforms, side, config), config)
 
 
-def _shuffled(frames: np.ndarray, seed: tf.Tensor, start: tf.Tensor, size: int) -> tf.Tensor:
-    """Entries `start`, ..., `start + size - 1` of the permutation of `frames` that `seed` names.
-
-    Each position is mapped by itself by a block cipher, so no permutation is ever held in memory.
-    """
-    positions = tf.range(start, tf.minimum(start + size, len(frames)))
-    shuffled = tf.random.experimental.index_shuffle(positions, seed, tf.constant(len(frames) - 1, tf.int64))
-    return tf.gather(tf.constant(frames), shuffled)
+# Compiled for each batch size, and yet a frame's bits do not depend on its batch: a compiler may round a product and
+# its sum together or apart, and the only ones in here are those of the interpolation, which it treats alike everywhere.
+_augmented = compiled(functools.partial(augment, TENSORFLOW))
 
 
-def _fold_in(seed: tf.Tensor, counter: tf.Tensor) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(seed, counter)
+_scaled = compiled(functools.partial(scaled, TENSORFLOW))
+
+
+def _computed(
+    function: Callable[..., np.ndarray], arguments: list[tf.Tensor], dtype: tf.DType, shape: list
+) -> tf.Tensor:
+    """What a function of NumPy gives, in a TensorFlow graph."""
+    return tf.ensure_shape(tf.numpy_function(function, arguments, dtype), shape)
 
 
 def _iterate(dataset: tf.data.Dataset, load: Load) -> Any:

@@ -1,29 +1,24 @@
-"""Batches on their way to the devices: what a source of batches gives, and how they are placed and prefetched."""
+"""Batches on their way to the devices: what a source of batches gives, and how they are prefetched."""
 
 import itertools
 from collections.abc import Iterator
 from typing import Any, ClassVar, Protocol
 
-import jax
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 from dogjax.data.pixels import Scaling
 from dogjax.data.table import Images
-from dogjax.prefetch import prefetch
+from dogjax.devices import Devices
 
-# Batches held on the devices, the next step's included.
-BATCHES_ON_DEVICE = 2
-
-Batch = dict[str, np.ndarray]
+Batch = dict[str, Any]
 
 
 class Batches(Protocol):
     """The batches of one run, as pure functions of the step or the epoch.
 
     A batch holds `image` float32 `[batch, side, side, 3]`, `label` int32 `[batch]`, `frame` int64 `[batch]` and `mask`
-    float32 `[batch]`, 0 where a frame is padding. `data/pipeline.py` computes them in tf.data, `data/arrays.py` in
-    NumPy; `kind` tells which, and is a part of the run's identity. Both are dataclasses, so that a diagnosis can
+    float32 `[batch]`, 0 where a frame is padding. `data/pipeline.py` computes them on the host, `data/resident.py` on
+    the devices; `kind` tells which, and is a part of the run's identity. Both are dataclasses, so that a diagnosis can
     replace their images or their configuration.
     """
 
@@ -70,32 +65,6 @@ class Batches(Protocol):
     def clean_training_batches(self, limit: int) -> Iterator[Batch]:
         """Yields at most `limit` training frames without augmentation, in full batches of one size."""
         ...
-
-
-class Devices:
-    """The mesh of all local devices: batches are spread over them, the state is on each."""
-
-    def __init__(self) -> None:
-        self._mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("data",))
-
-    @property
-    def count(self) -> int:
-        """Number of devices."""
-        return self._mesh.size
-
-    def replicate(self, tree: Any) -> Any:
-        """Puts a whole copy of every leaf on each device."""
-        return jax.device_put(tree, NamedSharding(self._mesh, PartitionSpec()))
-
-    def shard(self, array: np.ndarray) -> jax.Array:
-        """Spreads `[batch, ...]` over the devices; a batch that they cannot share evenly is replicated."""
-        spec = PartitionSpec("data") if len(array) % self.count == 0 else PartitionSpec()
-        return jax.device_put(array, NamedSharding(self._mesh, spec))
-
-    def prefetch(self, batches: Iterator[Batch], names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        """Yields the batches with the named arrays on the devices, put there before they are needed."""
-        placed = (batch | {name: self.shard(batch[name]) for name in names} for batch in batches)
-        return prefetch(placed, BATCHES_ON_DEVICE)
 
 
 class TrainingFeed:

@@ -9,14 +9,17 @@ import numpy as np
 
 from dogjax import runtime
 from dogjax.config import Config, DataConfig
-from dogjax.data.arrays import ArrayImages, make_array_batches
+from dogjax.data.arrays import ArrayImages
 from dogjax.data.cache import cache_folder
+from dogjax.data.resident import fits, make_device_batches
 from dogjax.data.splits import Split, split_frames
 from dogjax.data.table import FrameTable, Images, Prepared, load_frames
+from dogjax.devices import Devices
+from dogjax.errors import UserError
 from dogjax.eval.logits import collect_logits
 from dogjax.models.network import check_sizes
 from dogjax.prng import Streams
-from dogjax.train.batches import Batches, Devices, ValidationFeed
+from dogjax.train.batches import Batches, ValidationFeed
 from dogjax.train.identity import keep_compiled_programs
 from dogjax.train.state import TrainState, Variables, create_state
 from dogjax.train.step import PRECISE_FRAMES, Program, make_program, pool_statistics
@@ -32,7 +35,7 @@ KEPT_BYTES = 128 * 2**20
 class Material:
     """Prepared frames, loaded: what runs on the same data share.
 
-    `ArrayImages` are batched in NumPy, and TensorFlow is never imported; others are batched by tf.data.
+    Of `ArrayImages` batches are made without TensorFlow, on the devices.
     """
 
     prepared: Prepared
@@ -156,14 +159,15 @@ def build_experiment(config: Config, material: Material | None = None) -> Experi
     material = material or load_material(config.data)
     table = material.table
     split = split_frames(table, config.split, streams)
-    pipeline = _make_batches(material, split, config, streams)
+    devices = Devices()
+    pipeline = _make_batches(material, split, config, streams, devices)
     return Experiment(
         config=config,
         prepared=material.prepared,
         table=table,
         split=split,
         pipeline=pipeline,
-        devices=Devices(),
+        devices=devices,
         streams=streams,
         program=make_program(
             config.model, config.optim, len(table.label_names), pipeline.steps_per_epoch, config.train.epochs
@@ -171,10 +175,19 @@ def build_experiment(config: Config, material: Material | None = None) -> Experi
     )
 
 
-def _make_batches(material: Material, split: Split, config: Config, streams: Streams) -> Batches:
-    if isinstance(material.images, ArrayImages):
-        return make_array_batches(material.table, material.images, split, config, streams)
+def _make_batches(material: Material, split: Split, config: Config, streams: Streams, devices: Devices) -> Batches:
+    if _are_made_on_devices(material, config, devices):
+        return make_device_batches(material.table, material.images, split, config, streams, devices)
     from dogjax.data.pipeline import make_pipeline
 
     images = cast("GraphImages", material.images)  # the only other kind
     return make_pipeline(material.table, images, split, config, streams)
+
+
+def _are_made_on_devices(material: Material, config: Config, devices: Devices) -> bool:
+    where, in_arrays = config.data.augment_on, isinstance(material.images, ArrayImages)
+    if in_arrays and where == "host":
+        raise UserError("data.augment_on=host: batches of arrays are made on the devices; set auto or device")
+    if where == "auto":
+        return in_arrays or (runtime.on_accelerator() and fits(material.table, config, devices))
+    return where == "device"

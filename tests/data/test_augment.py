@@ -3,17 +3,19 @@
 import dataclasses
 import functools
 
+import jax
 import numpy as np
 import pytest
 import scipy.stats
 import tensorflow as tf
 
-from dogjax.config import AugmentConfig
-from dogjax.data import augment
+from dogjax.config import AugmentConfig, Config, DataConfig
+from dogjax.data import augment, resident, transforms
 from dogjax.data.philox import uniform_rows
+from dogjax.data.pipeline import augment_in_graph
 
 FILLS = ("nearest", "constant", "reflect", "wrap")
-SEED = tf.constant([31, -7], tf.int32)
+SEED = np.array([31, -7], np.int64)
 # Every option, at a size at which it matters.
 OPTIONS = {
     "zoom": 0.3,
@@ -65,36 +67,57 @@ def keras_images(images, parameters, config):
 
 
 def draw(frames, seed=SEED):
-    return uniform_rows(seed, frames, len(augment._COLUMNS))
+    return uniform_rows(seed, frames, len(transforms._COLUMNS))
 
 
 @functools.cache
 def draws_of_frames(count):
-    return draw(tf.range(count, dtype=tf.int64))
+    return draw(np.arange(count))
 
 
 def our_parameters(config, count, side):
-    return augment._parameters(draws_of_frames(count), side, config)
+    return transforms._parameters(draws_of_frames(count), side, config)
 
 
-def our_images(images, parameters, config):
-    return tf.function(lambda x, y: augment._apply(x, y, config))(tf.constant(images), parameters).numpy()
+@functools.cache
+def graph_of(config):
+    return tf.function(lambda images, changes: augment_in_graph(images, changes, config))
 
 
-def augmented(images, config):
+@functools.cache
+def program_of(config):
+    return jax.jit(lambda images, changes: augment.augment(resident.JAX, images, changes, config))
+
+
+def on_host(images, changes, config):
+    """As tf.data computes it."""
+    return graph_of(config)(tf.constant(images), changes).numpy()
+
+
+def on_device(images, changes, config):
+    """As JAX computes it."""
+    side = images.shape[1]
+    computed = resident._changes(changes, Config(data=DataConfig(image_size=side), augment=config))
+    return np.asarray(program_of(config)(images, computed))
+
+
+def our_images(images, parameters, config, compute=on_host):
+    return compute(images, transforms.transforms_of(parameters, images.shape[1]), config)
+
+
+def augmented(images, config, compute=on_host):
     """The images as frames 0, 1, 2 and so on."""
-    frames = tf.range(len(images), dtype=tf.int64)
-    return tf.function(lambda x, i: augment.augment_batch(x, i, config, SEED))(tf.constant(images), frames).numpy()
+    return compute(images, transforms.draw_transforms(np.arange(len(images)), images.shape[1], config, SEED), config)
 
 
 def as_ours(rows):
     """Keras's dictionaries, one a frame, as our columns."""
     neutral = {"channel_shift_intensity": 0.0, "brightness": 1.0}
     columns = {}
-    for name in augment.Parameters._fields:
+    for name in transforms.Parameters._fields:
         values = [neutral[name] if row[name] is None else row[name] for row in rows]
-        columns[name] = tf.constant(np.array(values, bool if name.startswith("flip") else np.float32))
-    return augment.Parameters(**columns)
+        columns[name] = np.array(values, bool if name.startswith("flip") else np.float32)
+    return transforms.Parameters(**columns)
 
 
 def noise(count, side, seed=0):
@@ -104,10 +127,6 @@ def noise(count, side, seed=0):
 
 def with_only(name, fill="nearest"):
     return AugmentConfig(fill=fill, **{name: OPTIONS[name]})
-
-
-def as_numpy(parameters):
-    return {name: values.numpy() for name, values in parameters._asdict().items()}
 
 
 class TestKerasImages:
@@ -125,13 +144,13 @@ class TestKerasImages:
         # `constant` and `wrap` jump with the last bit of a double.
         images = noise(24, 20)
         rows = {name: keras_parameters(config, 24, 20) for name, config in configs.items()}
-        parameters = {name: as_ours(each) for name, each in rows.items()}
+        changes = {name: transforms.transforms_of(as_ours(each), 20) for name, each in rows.items()}
 
         @tf.function
-        def apply(images, parameters):
-            return {name: augment._apply(images, parameters[name], config) for name, config in configs.items()}
+        def apply(images, changes):
+            return {name: augment_in_graph(images, changes[name], config) for name, config in configs.items()}
 
-        for name, ours in apply(tf.constant(images), parameters).items():
+        for name, ours in apply(tf.constant(images), changes).items():
             theirs = keras_images(images, rows[name], configs[name])
             # Float32 positions err by some 1e-5 pixel, and neighbours differ by up to 255 grey levels.
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.02, err_msg=name)
@@ -150,21 +169,23 @@ class TestKerasImages:
         ours = our_images(images, as_ours(rows), config)
         np.testing.assert_array_equal(ours, keras_images(images, rows, config))
 
+    @pytest.mark.parametrize("compute", [on_host, on_device])
     @pytest.mark.parametrize("fill", FILLS)
-    def test_every_option_together_gives_the_image_of_keras(self, fill):
+    def test_every_option_together_gives_the_image_of_keras(self, fill, compute):
         config = dataclasses.replace(EVERYTHING, fill=fill)
         images, rows = noise(40, 24), keras_parameters(config, 40, 24)
-        difference = our_images(images, as_ours(rows), config) - keras_images(images, rows, config)
+        difference = our_images(images, as_ours(rows), config, compute) - keras_images(images, rows, config)
         # Brightness cuts to whole levels before and after, so a difference of 1e-3 before it may become
         # one level, times 1.7, cut again: 2. That must stay rare.
         assert np.abs(difference).max() <= 2
         assert np.mean(difference != 0) < 2e-3
 
+    @pytest.mark.parametrize("compute", [on_host, on_device])
     @pytest.mark.parametrize("fill", FILLS)
-    def test_whole_pixel_shifts_and_flips_give_exactly_the_image_of_keras(self, fill):
+    def test_whole_pixel_shifts_and_flips_give_exactly_the_image_of_keras(self, fill, compute):
         config = AugmentConfig(width_shift=9, height_shift=9, horizontal_flip=True, vertical_flip=True, fill=fill)
         images, rows = noise(60, 8), keras_parameters(config, 60, 8)
-        ours = our_images(images, as_ours(rows), config)
+        ours = our_images(images, as_ours(rows), config, compute)
         np.testing.assert_array_equal(ours, keras_images(images, rows, config))
 
     @pytest.mark.parametrize("fill", FILLS)
@@ -212,7 +233,7 @@ class TestKerasDistribution:
 
     def both(self, name, options):
         config = AugmentConfig(**options)
-        ours = our_parameters(config, self.COUNT, self.SIDE)._asdict()[name].numpy().astype(float)
+        ours = our_parameters(config, self.COUNT, self.SIDE)._asdict()[name].astype(float)
         return ours, np.array([row[name] for row in keras_parameters(config, self.COUNT, self.SIDE)], float)
 
     @pytest.mark.parametrize(("name", "options"), CONTINUOUS)
@@ -233,7 +254,7 @@ class TestKerasDistribution:
         assert len(values) == 1 or scipy.stats.chi2_contingency(counts).pvalue > P_VALUE
 
     def test_all_draws_of_a_frame_are_independent_of_one_another(self):
-        draws = draws_of_frames(self.COUNT).numpy()
+        draws = draws_of_frames(self.COUNT)
         correlation = scipy.stats.spearmanr(draws).statistic[np.triu_indices(draws.shape[1], 1)]
         # 66 pairs: none of them beyond 4.5 standard errors, once in 2,000 seeds.
         assert np.abs(correlation).max() < 4.5 / np.sqrt(self.COUNT)
@@ -259,9 +280,10 @@ class TestKerasDistribution:
 
 
 class TestPurity:
+    @pytest.mark.parametrize("compute", [on_host, on_device])
     @pytest.mark.parametrize("turned", [True, False])
     @pytest.mark.parametrize("fill", FILLS)
-    def test_a_frame_is_the_same_to_the_bit_whatever_its_batch_place_and_batch_size(self, fill, turned):
+    def test_a_frame_is_the_same_to_the_bit_whatever_its_batch_place_and_batch_size(self, fill, turned, compute):
         config = dataclasses.replace(EVERYTHING, fill=fill)
         if not turned:
             config = dataclasses.replace(config, rotation=0.0, shear=0.0)
@@ -270,24 +292,25 @@ class TestPurity:
         orders = {size: np.random.default_rng(size).permutation(count) for size in (1, 8, 40)}  # each size is compiled
         results = []
         for size, order in orders.items():
-            dataset = tf.data.Dataset.from_tensor_slices((images[order], order)).batch(size)
-            dataset = dataset.map(lambda x, i: (augment.augment_batch(x, i, config, SEED), i), num_parallel_calls=2)
-            rows = {int(i): x for batch, frames in dataset.as_numpy_iterator() for x, i in zip(batch, frames)}
+            rows = {}
+            for frames in order.reshape(-1, size):
+                changes = transforms.draw_transforms(frames, 16, config, SEED)
+                rows |= dict(zip(frames, compute(images[frames], changes, config)))
             results.append(np.stack([rows[i] for i in range(count)]))
         for result in results[1:]:
             np.testing.assert_array_equal(result, results[0])
 
     def test_a_frame_far_into_a_dataset_draws_the_same_alone_and_among_others(self):
-        frames = tf.constant([3, 2**40 + 5, 2**40, 5], tf.int64)
-        together = draw(frames).numpy()
-        np.testing.assert_array_equal(together[1], draw(frames[1:2]).numpy()[0])
+        frames = np.array([3, 2**40 + 5, 2**40, 5])
+        together = draw(frames)
+        np.testing.assert_array_equal(together[1], draw(frames[1:2])[0])
         assert len(np.unique(together)) == together.size
 
     @pytest.mark.parametrize("name", OPTIONS)
     def test_switching_one_option_on_or_off_leaves_the_draws_of_the_others(self, name):
-        everything = as_numpy(our_parameters(EVERYTHING, 50, 16))
-        nothing = as_numpy(our_parameters(AugmentConfig(), 50, 16))
-        alone = as_numpy(our_parameters(with_only(name), 50, 16))
+        everything = our_parameters(EVERYTHING, 50, 16)._asdict()
+        nothing = our_parameters(AugmentConfig(), 50, 16)._asdict()
+        alone = our_parameters(with_only(name), 50, 16)._asdict()
         affected = {
             "zoom": {"zx", "zy"},
             "rotation": {"theta"},
@@ -302,9 +325,8 @@ class TestPurity:
             assert (column in affected) == np.any(values != nothing[column])
 
     def test_every_frame_and_every_epoch_draws_anew(self):
-        frames = tf.range(500, dtype=tf.int64)
-        seeds = [SEED, tf.constant([31, -6], tf.int32), tf.constant([-7, 31], tf.int32)]
-        epochs = np.stack([draw(frames, seed).numpy() for seed in seeds])
+        seeds = [SEED, np.array([31, -6]), np.array([-7, 31])]
+        epochs = np.stack([draw(np.arange(500), seed) for seed in seeds])
         rows = epochs.reshape(-1, epochs.shape[-1])
         assert len(np.unique(rows, axis=0)) == len(rows)
         for first, second in [(0, 1), (0, 2), (1, 2)]:
@@ -317,9 +339,9 @@ class TestPurity:
 class TestWork:
     def operations(self, config):
         """Names of the operations of one batch, those of the compiled part too."""
-        images, frames = tf.TensorSpec([None, 16, 16, 3], tf.uint8), tf.TensorSpec([None], tf.int64)
-        function = tf.function(lambda x, i: augment.augment_batch(x, i, config, SEED))
-        graph = function.get_concrete_function(images, frames).graph.as_graph_def()
+        changes = transforms.Transforms(*[tf.TensorSpec([None], tf.float32)] * len(transforms.Transforms._fields))
+        function = tf.function(lambda x, y: augment_in_graph(x, y, config))
+        graph = function.get_concrete_function(tf.TensorSpec([None, 16, 16, 3], tf.uint8), changes).graph.as_graph_def()
         nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
         return [node.op for node in nodes]
 
@@ -340,5 +362,5 @@ class TestWork:
     def test_frames_that_are_not_turned_are_read_a_row_at_a_time(self):
         straight = dataclasses.replace(EVERYTHING, rotation=0.0, shear=0.0)
         for config, rows in ((straight, 1), (EVERYTHING, 16)):
-            x, y = augment._positions(our_parameters(config, 5, 16), 16, config)
+            x, y, *_ = augment.changes_of(transforms.transforms_of(our_parameters(config, 5, 16), 16), 16, config)
             assert x.shape == (5, rows, 16) and y.shape == (5, 16, rows)

@@ -1,5 +1,6 @@
 """A run on arrays needs no TensorFlow: it trains, stops and resumes where importing TensorFlow raises."""
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -8,11 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from dogjax.config import from_dict
-from dogjax.data.arrays import ArrayImages, make_array_batches, table_of_arrays
-from dogjax.data.splits import split_frames
+from dogjax.data.arrays import ArrayImages, table_of_arrays
 from dogjax.errors import UserError
-from dogjax.prng import Streams
+from dogjax.train.experiment import build_experiment
+from tests.train import arrays
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
@@ -67,34 +67,6 @@ def test_a_run_from_arrays_stops_and_resumes_to_the_same_bits_without_tensorflow
     assert (whole / "result.json").read_bytes() == (parts / "result.json").read_bytes()
 
 
-def made(**train):
-    labels, rng = np.arange(40) % 2, np.random.default_rng(0)
-    images = rng.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
-    _, table, pixels = table_of_arrays(images, labels, ("a", "b"), recording=np.repeat(list("abcd"), 10))
-    config = from_dict({"split": {"strategy": "frame"}, "data": {"image_size": 16}, "train": train})
-    split = split_frames(table, config.split, Streams(0))
-    return make_array_batches(table, pixels, split, config, Streams(0)), images
-
-
-def test_batches_of_arrays_are_pure_functions_of_the_step():
-    batches, images = made(batch_size=7)
-    every = list(batches.train_batches(0, 3 * batches.steps_per_epoch))
-    for start in (0, 2, batches.steps_per_epoch, 11):
-        for mine, other in zip(batches.train_batches(start, start + 3), every[start : start + 3]):
-            assert all(np.array_equal(mine[name], other[name]) for name in mine)
-    epoch = np.concatenate([batch["frame"] for batch in every[: batches.steps_per_epoch]])
-    assert sorted(epoch) == batches.split.train.tolist() and sorted(epoch) != epoch.tolist()
-    assert np.array_equal(every[0]["image"], images[every[0]["frame"]].astype(np.float32))
-
-
-def test_every_validation_frame_of_arrays_comes_once_and_padding_is_masked():
-    batches, _ = made(batch_size=7)
-    seen = [frame for batch in batches.validation_batches(3) for frame in batch["frame"][batch["mask"] > 0]]
-    assert seen == batches.split.validation.tolist()
-    assert {len(batch["frame"]) for batch in batches.validation_batches(0, 2)} == {7}
-    assert len(list(batches.validation_batches(0, 2))) == 2 * batches.validation_steps
-
-
 def test_arrays_that_do_not_fit_are_refused():
     images = np.zeros((4, 8, 8, 3), np.uint8)
     with pytest.raises(UserError, match=r"images: float32 of shape \(4, 8, 8, 3\); give an array of uint8"):
@@ -105,13 +77,11 @@ def test_arrays_that_do_not_fit_are_refused():
         table_of_arrays(images, np.full(4, 2), ("a", "b"))
 
 
-def test_augmentation_of_arrays_is_refused_and_not_ignored():
-    labels = np.arange(8) % 2
-    _, table, images = table_of_arrays(np.zeros((8, 8, 8, 3), np.uint8), labels, ("a", "b"))
-    config = from_dict({"augment": {"horizontal_flip": True}, "split": {"strategy": "frame", "folds": 2}})
-    split = split_frames(table, config.split, Streams(0))
-    with pytest.raises(UserError, match="augment: arrays are not augmented"):
-        make_array_batches(table, images, split, config, Streams(0))
+def test_arrays_cannot_be_augmented_on_the_host(tmp_path):
+    config = arrays.config(tmp_path, batch_size=8)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, augment_on="host"))
+    with pytest.raises(UserError, match=r"data\.augment_on=host: batches of arrays are made on the devices"):
+        build_experiment(config, arrays.material(60))
 
 
 def test_the_fingerprint_of_arrays_follows_their_content():

@@ -51,7 +51,7 @@ def test_an_environment_tells_the_code_the_flags_in_force_and_the_tensorflow_tha
     assert found["code"] == code_sha256()
     assert found["xla_flags"] == runtime.xla_flags() != ""
     assert found["packages"]["tensorflow"] == tf.version.VERSION
-    assert environment(1, "numpy")["batches"] == "numpy"
+    assert environment(1, "device")["batches"] == "device"
 
 
 def test_draws_of_the_split_stream_have_counters_of_their_own():

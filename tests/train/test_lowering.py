@@ -12,7 +12,11 @@ import pytest
 from jax import lax
 
 from dogjax import runtime
-from dogjax.config import ModelConfig, OptimConfig
+from dogjax.config import AugmentConfig, ModelConfig, OptimConfig
+from dogjax.data import resident
+from dogjax.data.augment import changes_of
+from dogjax.data.transforms import Transforms
+from dogjax.devices import Devices
 from dogjax.prng import Streams
 from dogjax.train.state import create_state
 from dogjax.train.step import make_program
@@ -68,6 +72,23 @@ def test_no_program_of_a_run_has_bits_that_can_differ(platform, model):
     optim = OptimConfig(name="adamw", weight_decay=0.1, clip_norm=1.0, ema_decay=0.9, loss="focal")
     found = {name: forbidden_in(each, platform, *given) for name, each, given in functions(MODELS[model], optim)}
     assert not any(found.values()), found
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_no_program_that_makes_a_batch_has_bits_that_can_differ(platform):
+    options = {"zoom": 0.3, "rotation": 40.0, "brightness": (0.4, 1.7), "channel_shift": 60.0, "fill": "reflect"}
+    augment, frames = AugmentConfig(**options), jnp.zeros((BATCH, SIDE, SIDE, 3), jnp.uint8)
+    transforms = Transforms(*jnp.ones((len(Transforms._fields), BATCH)))
+    scaling, number = (jnp.ones((1, 1, 1, 3)),) * 2, jnp.zeros(BATCH, jnp.int32)
+
+    def changes(transforms):
+        return changes_of(transforms, SIDE, augment)
+
+    def load(*arguments):
+        return resident._load(*arguments, config=augment, sharding=Devices().spread(BATCH))
+
+    assert not forbidden_in(changes, platform, transforms)
+    assert not forbidden_in(load, platform, frames, number, changes(transforms), *scaling)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,76 @@
+"""The order of an epoch: the permutation that a seed names, with the bits of TensorFlow's `index_shuffle`.
+
+A block cipher permutes all numbers of some bits. Applied again to what it sends beyond the last index, until that comes
+back, it permutes the indices alone ("cycle walking").
+
+Source: Beaulieu et al. 2013, "The SIMON and SPECK families of lightweight block ciphers", eprint 2013/404;
+key, rounds and block as in `tensorflow/core/kernels/random_index_shuffle.cc` and its Python caller.
+"""
+
+import functools
+
+import numpy as np
+
+_ROUNDS = 4
+_LEAST_BITS = 16
+_FIRST_KEY = 498247692
+_ROUND_CONSTANTS = 0x7369F885192C0EF5
+_COMPLEMENT = 0xFFFFFFFC
+_ORDERS_KEPT = 8  # of runs side by side
+
+
+def order_of_epoch(seed: np.ndarray, count: int) -> np.ndarray:
+    """Returns the permutation of 0, ..., `count` - 1 that `seed` names, int64 `[count]`, not to be written to.
+
+    Equal to `tf.random.experimental.index_shuffle(range(count), seed, count - 1)`, but where `count` - 1 is a power of
+    4 from 65,536 on: there TensorFlow takes a block that is too small, and its order is no permutation.
+
+    Args:
+      seed: int64 `[2]`.
+      count: at least 1.
+    """
+    return _order(tuple(seed.tolist()), count)
+
+
+@functools.lru_cache(maxsize=_ORDERS_KEPT)  # an epoch asks for it at every step
+def _order(seed: tuple[int, int], count: int) -> np.ndarray:
+    bits = max((count - 1).bit_length(), _LEAST_BITS)
+    bits += bits % 2
+    after = _encrypted(np.arange(2**bits, dtype=np.uint32), [_FIRST_KEY, *seed], bits // 2).astype(np.int64)
+    order = after[:count].copy()
+    while len(walking := np.flatnonzero(order >= count)):
+        order[walking] = after[order[walking]]
+        after = np.where(after >= count, after[after], after)  # the next walk is twice as long
+    order.flags.writeable = False
+    return order
+
+
+def _encrypted(numbers: np.ndarray, key: list[int], half: int) -> np.ndarray:
+    """Encrypts numbers of 2 x `half` bits."""
+    mask = 2**half - 1
+    left, right = numbers >> half, numbers & mask
+    for i in range(0, _ROUNDS, 2):
+        first, second = _round_keys(key, half)[i : i + 2]
+        left = left ^ _mixed(right, half) ^ first
+        right = right ^ _mixed(left, half) ^ second
+    return left << half | right
+
+
+def _round_keys(key: list[int], half: int) -> list[int]:
+    mask = 2**half - 1
+    keys = [each & 0xFFFFFFFF & mask for each in key]
+    for i in range(3, _ROUNDS):
+        constant = _COMPLEMENT & mask ^ (_ROUND_CONSTANTS >> i - 3 & 1)
+        keys.append(
+            constant ^ keys[i - 3] ^ _rotated(keys[i - 1], half - 3, half) ^ _rotated(keys[i - 1], half - 4, half)
+        )
+    return keys
+
+
+def _mixed(words, half: int):
+    return _rotated(words, 1, half) & _rotated(words, 8, half) ^ _rotated(words, 2, half)
+
+
+def _rotated(words, by: int, half: int):
+    """Rotates words of `half` bits to the left."""
+    return (words << by | words >> half - by) & 2**half - 1
