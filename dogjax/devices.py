@@ -13,11 +13,26 @@ from dogjax.prefetch import prefetch
 BATCHES_ON_DEVICE = 2
 
 
+def spread_over_devices(images: jax.Array) -> jax.Array:
+    """Divides `[batch, ...]` among all local devices, within a compiled function.
+
+    The batch need not divide evenly: XLA pads the last devices' part, and masks the padding in every sum. A batch that
+    enters or leaves a compiled function must, so `Devices.spread` leaves another one whole.
+    """
+    if len(jax.local_devices()) == 1:
+        return images
+    return jax.lax.with_sharding_constraint(images, NamedSharding(_mesh(), PartitionSpec("data")))
+
+
+def _mesh() -> Mesh:
+    return Mesh(np.array(jax.local_devices()), ("data",))
+
+
 class Devices:
     """The mesh of all local devices: batches are spread over them, the state is on each."""
 
     def __init__(self) -> None:
-        self.mesh = Mesh(np.array(jax.local_devices()), ("data",))
+        self.mesh = _mesh()
 
     @property
     def count(self) -> int:
@@ -36,7 +51,7 @@ class Devices:
         return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
 
     def spread(self, frames: int) -> NamedSharding:
-        """Returns how a batch lies: spread evenly, or whole on each device where they cannot share it evenly."""
+        """Returns how a batch is placed: spread evenly, or whole on each device where they cannot share it evenly."""
         return NamedSharding(self.mesh, PartitionSpec("data") if frames % self.count == 0 else PartitionSpec())
 
     def shard(self, array: np.ndarray | jax.Array) -> jax.Array:

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from dogjax.devices import spread_over_devices
 from dogjax.models.network import Network
 from dogjax.prefetch import prefetch
 
@@ -23,6 +24,7 @@ def make_predict(network: Network) -> Predict:
     """
 
     def predict(params: Any, statistics: Sequence[Any], images: jax.Array) -> Any:
+        images = spread_over_devices(images)
         networks = ({"params": params, "batch_stats": each} for each in statistics)
         return [network.apply(each, images, dropout=False, batch_statistics=False) for each in networks]
 

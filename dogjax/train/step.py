@@ -19,6 +19,7 @@ import numpy as np
 import optax
 
 from dogjax.config import ModelConfig, OptimConfig
+from dogjax.devices import spread_over_devices
 from dogjax.eval.logits import Predict, make_predict
 from dogjax.models.network import Network
 from dogjax.prefetch import prefetch
@@ -121,6 +122,8 @@ def make_train_step(network: Network, optimizer: optax.GradientTransformation, c
     """
 
     def train_step(state: TrainState, images: jax.Array, labels: jax.Array, dropout_key: jax.Array):
+        images = spread_over_devices(images)
+
         def loss_of(params):
             logits, changed = network.apply(
                 {"params": params, "batch_stats": state.batch_stats},
@@ -196,6 +199,7 @@ def make_batch_statistics(network: Network) -> Callable[[Variables, jax.Array], 
     memoryless = Network(dataclasses.replace(network.config, norm_momentum=0.0), network.classes)
 
     def batch_statistics(variables: Variables, images: jax.Array) -> Any:
+        images = spread_over_devices(images)
         _, changed = memoryless.apply(variables, images, dropout=False, batch_statistics=True, mutable=["batch_stats"])
         return changed["batch_stats"]
 

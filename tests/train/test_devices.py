@@ -14,6 +14,7 @@ import pathlib
 import sys
 
 import jax
+import numpy as np
 
 jax.config.update("jax_num_cpu_devices", 8)
 
@@ -26,15 +27,18 @@ from dogjax.interrupt import Interrupt
 from dogjax.train.experiment import build_experiment
 from dogjax.train.loop import Loop
 from dogjax.train.run import open_run
+from dogjax.train.step import make_program
 from dogjax.train.workdir import Workdir
 from tests.train import arrays
 
 root = pathlib.Path(sys.argv[1])
-material, config = arrays.material(), arrays.config(root, batch_size=16, epochs=2)
+material, config = arrays.material(), arrays.config(root, batch_size=20, epochs=2)
 every = jax.local_devices()
 
 def train(folder, count, stop):
     jax.local_devices = lambda: every[:count]
+    make_program.cache_clear()
+    jax.clear_caches()
     workdir, interrupt = Workdir(folder), Interrupt()
     experiment = build_experiment(config, material)
     assert experiment.devices.count == count
@@ -55,6 +59,26 @@ train(root / "one", 1, False)
 train(root / "whole", 8, False)
 train(root / "parts", 8, True)
 train(root / "parts", 8, False)
+
+# Of 20 frames, which lie whole on each device, one computes three, and of 16 two. As an accelerator's: XLA does not
+# divide the convolution that a CPU has.
+runtime.on_accelerator = lambda: True
+make_program.cache_clear()
+jax.clear_caches()
+experiment = build_experiment(config, material)
+program, state = experiment.program, experiment.initial_state()
+work = {}
+for frames in (16, 20):
+    images = experiment.devices.shard(material.images.read(np.arange(frames)).astype(np.float32))
+    labels = experiment.devices.shard(material.table.label[:frames])
+    assert images.sharding.is_fully_replicated == (frames == 20)
+    for name, arguments in {
+        "train_steps": (state, [images], [labels], jax.random.key(0)),
+        "predict": (state.params, [state.batch_stats], images),
+        "batch_statistics": ({"params": state.params, "batch_stats": state.batch_stats}, images),
+    }.items():
+        work[name, frames] = getattr(program, name).lower(*arguments).compile().cost_analysis()["flops"]
+assert all(flops < 2 * work[name, 16] for (name, _), flops in work.items()), work
 """
 
 
