@@ -84,6 +84,8 @@ def _evaluate(workdir: "Workdir", config: Config | None) -> None:
 
 
 def _diagnose(workdir: "Workdir", config: Config | None) -> None:
+    if workdir.is_in_use():
+        runtime.leave_accelerators()
     from dogjax.diagnose.diagnose import diagnose_workdir
     from dogjax.report.page import write_page
     from dogjax.report.summary import summarise_diagnosis

@@ -98,6 +98,18 @@ def doubt_of_determinism() -> str | None:
     )
 
 
+def leave_accelerators() -> None:
+    """Makes JAX compute on the CPU, unless `JAX_PLATFORMS` says where; to be called before JAX starts.
+
+    A process that trains holds its TPU alone, and most of its GPU's memory.
+    """
+    import jax
+
+    if not os.environ.get("JAX_PLATFORMS"):
+        os.environ["JAX_PLATFORMS"] = "cpu"  # for processes that this one starts: JAX has read it already
+        jax.config.update("jax_platforms", "cpu")
+
+
 def may_use_a_gpu() -> bool:
     """Whether a plugin of JAX for GPUs is installed, and the environment does not name other platforms alone.
 

@@ -1,13 +1,17 @@
 """The command line: one plain sentence and status 2 for a mistake, and nothing half-written."""
 
+import contextlib
 import pathlib
 import shutil
 import signal
 
 import pytest
 
+import launch
+from dogjax import runtime
+from dogjax.errors import UserError
 from dogjax.files import read_json
-from dogjax.train.workdir import LOCK
+from dogjax.train.workdir import LOCK, Workdir
 from tests.data.videos import write_sound
 from tests.train.runs import LAUNCH, ROOT, run_anew, run_command, run_here
 
@@ -95,6 +99,15 @@ def test_a_run_and_a_study_keep_out_of_each_other_s_folder(tmp_path):
     assert "holds a run; name another folder" in refused(SMOKE, f"--workdir={tmp_path}/run", "--mode=study")
     (tmp_path / "study/runs").mkdir(parents=True)
     assert "holds a study; go on with --mode=study" in refused(SMOKE, f"--workdir={tmp_path}/study")
+
+
+def test_a_diagnosis_leaves_the_accelerator_to_the_run_that_is_being_trained(tmp_path, monkeypatch):
+    left, workdir = [], Workdir(tmp_path / "run")
+    monkeypatch.setattr(runtime, "leave_accelerators", lambda: left.append(True))
+    for being_trained in (False, True):
+        with workdir.locked() if being_trained else contextlib.nullcontext(), pytest.raises(UserError):
+            launch._diagnose(workdir, None)  # there is no run yet
+        assert bool(left) == being_trained
 
 
 def test_debug_shows_where(tmp_path):

@@ -116,6 +116,18 @@ except UserError as error:
     assert printed_by(program, **environment | {"XLA_FLAGS": ours}) == ""
 
 
+@pytest.mark.parametrize(("given", "platforms"), [("", "cpu"), ("cuda,cpu", "cuda,cpu")])
+def test_jax_leaves_the_accelerators_to_others_unless_the_user_said_otherwise(given, platforms):
+    program = """
+import os, jax
+from dogjax import runtime
+runtime.start()
+runtime.leave_accelerators()
+print(jax.config.jax_platforms, os.environ["JAX_PLATFORMS"])
+"""
+    assert printed_by(program, JAX_PLATFORMS=given) == f"{platforms} {platforms}"
+
+
 @pytest.mark.parametrize(
     ("platforms", "given", "flags"),
     [

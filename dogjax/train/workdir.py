@@ -35,6 +35,19 @@ class Workdir:
         """Like `locked`, for processes that share the folder and keep out of each other's way in it."""
         return self._lock(fcntl.LOCK_SH)
 
+    def is_in_use(self) -> bool:
+        """Whether another process is at work in the folder."""
+        if not (self.path / LOCK).exists():
+            return False
+        with (self.path / LOCK).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            except OSError:  # a file system without locks
+                return False
+        return False
+
     @contextlib.contextmanager
     def _lock(self, kind: int) -> Iterator[None]:
         try:
