@@ -100,7 +100,7 @@ def test_whole_numbers_for_real_fields_become_real():
 def test_field_names_are_the_contract_s():
     expected = {
         "seeds": "split init order augment dropout poke",
-        "data": "source path name fps image_size scale on_bad_video mask merge_labels cache_dir",
+        "data": "source path name fps image_size scale on_bad_video mask augment_on merge_labels cache_dir",
         "split": "strategy folds fold block_seconds gap_seconds train_fraction train_recordings train_only "
         "validation_only",
         "augment": "zoom rotation width_shift height_shift shear brightness channel_shift horizontal_flip "
