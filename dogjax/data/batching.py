@@ -6,6 +6,8 @@ iterator has a state worth saving, so a run that resumes at step t begins with b
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -22,6 +24,8 @@ from dogjax.prng import Streams
 # A validation batch is padded to the full size. Beyond this many times all frames the padding is refused: it would only
 # take memory.
 MOST_PADDING = 10
+# The epochs whose order a run keeps: batches are made ahead, into the next one.
+ORDERS_KEPT = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +65,18 @@ class Batching:
     def train_frames(self, step: int) -> np.ndarray:
         """Returns the frame numbers of one training batch: int64 `[batch]`."""
         epoch, place = divmod(step, self.steps_per_epoch)
-        order = order_of_epoch(fold_in(self.streams.tf_seed("order"), epoch), len(self.split.train))
-        return self.split.train[order[place * self.batch_size : (place + 1) * self.batch_size]]
+        return self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
+
+    @functools.cached_property
+    def _order(self) -> Callable[[int], np.ndarray]:
+        """A function of the epoch: the training frames in its order. It is asked at every step."""
+
+        @functools.lru_cache(maxsize=ORDERS_KEPT)
+        def order(epoch: int) -> np.ndarray:
+            seed = fold_in(self.streams.tf_seed("order"), epoch)
+            return self.split.train[order_of_epoch(seed, len(self.split.train))]
+
+        return order
 
     def transforms(self, frames: np.ndarray, epoch: int) -> Transforms:
         """Returns what is done to frames in an epoch, if they are augmented."""

@@ -7,8 +7,6 @@ Source: Beaulieu et al. 2013, "The SIMON and SPECK families of lightweight block
 key, rounds and block as in `tensorflow/core/kernels/random_index_shuffle.cc` and its Python caller.
 """
 
-import functools
-
 import numpy as np
 
 _ROUNDS = 4
@@ -16,11 +14,10 @@ _LEAST_BITS = 16
 _FIRST_KEY = 498247692
 _ROUND_CONSTANTS = 0x7369F885192C0EF5
 _COMPLEMENT = 0xFFFFFFFC
-_ORDERS_KEPT = 8  # of runs side by side
 
 
 def order_of_epoch(seed: np.ndarray, count: int) -> np.ndarray:
-    """Returns the permutation of 0, ..., `count` - 1 that `seed` names, int64 `[count]`, not to be written to.
+    """Returns the permutation of 0, ..., `count` - 1 that `seed` names, int64 `[count]`.
 
     Equal to `tf.random.experimental.index_shuffle(range(count), seed, count - 1)`, but where `count` - 1 is a power of
     4 from 65,536 on: there TensorFlow takes a block that is too small, and its order is no permutation.
@@ -29,19 +26,13 @@ def order_of_epoch(seed: np.ndarray, count: int) -> np.ndarray:
       seed: int64 `[2]`.
       count: at least 1.
     """
-    return _order(tuple(seed.tolist()), count)
-
-
-@functools.lru_cache(maxsize=_ORDERS_KEPT)  # an epoch asks for it at every step
-def _order(seed: tuple[int, int], count: int) -> np.ndarray:
     bits = max((count - 1).bit_length(), _LEAST_BITS)
     bits += bits % 2
-    after = _encrypted(np.arange(2**bits, dtype=np.uint32), [_FIRST_KEY, *seed], bits // 2).astype(np.int64)
+    after = _encrypted(np.arange(2**bits, dtype=np.uint32), [_FIRST_KEY, *seed.tolist()], bits // 2).astype(np.int64)
     order = after[:count].copy()
     while len(walking := np.flatnonzero(order >= count)):
         order[walking] = after[order[walking]]
         after = np.where(after >= count, after[after], after)  # the next walk is twice as long
-    order.flags.writeable = False
     return order
 
 

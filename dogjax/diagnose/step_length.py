@@ -5,20 +5,29 @@ at the edge of stability, where training bounces from wall to wall (Cohen et al.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
 import numpy as np
 
-from dogjax.config import OptimConfig
+from dogjax.config import ModelConfig, OptimConfig
 from dogjax.models.network import Network
 from dogjax.train.experiment import Experiment
 from dogjax.train.state import Variables
-from dogjax.train.step import make_optimizer, make_schedule, mean_loss
+from dogjax.train.step import PROGRAMS_KEPT, make_optimizer, make_schedule, mean_loss
 
 BATCHES = 6
 # Parts and multiples of the run's own step.
 MULTIPLES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
+# The clipped gradient and the decay alone.
+_AT_RATE_1: dict[str, Any] = {
+    "momentum": 0.0,
+    "learning_rate": 1.0,
+    "schedule": "constant",
+    "warmup_epochs": 0.0,
+    "accumulate": 1,
+}
 
 
 def measure_step_length(experiment: Experiment, network: Variables, epoch: int) -> dict[str, Any]:
@@ -40,13 +49,16 @@ def measure_step_length(experiment: Experiment, network: Variables, epoch: int) 
     schedule = make_schedule(optim, experiment.pipeline.steps_per_epoch, experiment.config.train.epochs)
     # Momentum m makes steps 1 / (1 - m) times as long, where the gradient stays.
     rate = float(np.asarray(schedule(start // optim.accumulate))) / (1 - optim.momentum)
-    losses = _losses_along_step(experiment.program.network, experiment.config.optim, rate)
+    losses = _losses_along_step(
+        experiment.config.model, len(experiment.table.label_names), dataclasses.replace(optim, **_AT_RATE_1)
+    )
+    distances = np.array(MULTIPLES, np.float32) * np.float32(rate)
     key = experiment.streams.key("dropout")
     batches = experiment.pipeline.train_batches(start, start + BATCHES)
     drawn = experiment.devices.prefetch(batches, ("image", "label"))
     found = np.stack(
         [
-            losses(network, batch["image"], batch["label"], jax.random.fold_in(key, start + number))
+            losses(network, batch["image"], batch["label"], jax.random.fold_in(key, start + number), distances)
             for number, batch in enumerate(drawn)
         ]
     )
@@ -67,30 +79,41 @@ def _unknown(note: str) -> dict[str, Any]:
     return {"best_multiple": None, "losses": None, "note": note}
 
 
-def _losses_along_step(network: Network, config: OptimConfig, rate: float) -> Any:
-    """Compiles a function of (variables, images, labels, dropout key): the loss after each of `MULTIPLES`."""
-    # The clipped gradient and the decay, at a rate of 1.
-    alone = {"momentum": 0.0, "learning_rate": 1.0, "schedule": "constant", "warmup_epochs": 0.0, "accumulate": 1}
-    optimizer = make_optimizer(dataclasses.replace(config, **alone), 1, 1)
+@functools.lru_cache(maxsize=PROGRAMS_KEPT)  # runs of other rates share it
+def _losses_along_step(model: ModelConfig, classes: int, config: OptimConfig) -> Any:
+    """Returns a function of (variables, images, labels, dropout key, distances): the loss after each distance.
 
-    def losses(variables: Variables, images: jax.Array, labels: jax.Array, key: jax.Array) -> jax.Array:
-        def loss_of(params: Any) -> jax.Array:
-            logits, _ = network.apply(
-                {**variables, "params": params},
-                images,
-                dropout=True,
-                batch_statistics=True,
-                rngs={"dropout": key},
-                mutable=["batch_stats"],
-            )
-            return mean_loss(logits, labels, config)
+    Args:
+      model: the network's.
+      classes: their number.
+      config: the optimizer's, with the fields of `_AT_RATE_1`.
+    """
+    network, optimizer = Network(model, classes), make_optimizer(config, 1, 1)
 
-        params = variables["params"]
-        step, _ = optimizer.update(jax.grad(loss_of)(params), optimizer.init(params), params)
-        return jax.numpy.stack([loss_of(_moved(params, step, multiple * rate)) for multiple in MULTIPLES])
+    def loss_of(params: Any, variables: Variables, images: jax.Array, labels: jax.Array, key: jax.Array) -> jax.Array:
+        logits, _ = network.apply(
+            {**variables, "params": params},
+            images,
+            dropout=True,
+            batch_statistics=True,
+            rngs={"dropout": key},
+            mutable=["batch_stats"],
+        )
+        return mean_loss(logits, labels, config)
 
-    return jax.jit(losses)
+    @jax.jit
+    def step_of(params: Any, *batch: Any) -> Any:
+        return optimizer.update(jax.grad(loss_of)(params, *batch), optimizer.init(params), params)[0]
 
+    @jax.jit
+    def loss_after(params: Any, step: Any, distance: jax.Array, *batch: Any) -> jax.Array:
+        return loss_of(jax.tree.map(lambda at, along: at + distance * along, params, step), *batch)
 
-def _moved(params: Any, step: Any, distance: float) -> Any:
-    return jax.tree.map(lambda at, along: at + distance * along, params, step)
+    def losses(variables: Variables, images: jax.Array, labels: jax.Array, key: jax.Array, distances: np.ndarray):
+        def batch() -> tuple[Any, ...]:
+            return variables, images, labels, jax.random.clone(key)  # the same draws each time, on purpose
+
+        step = step_of(variables["params"], *batch())
+        return np.stack([loss_after(variables["params"], step, distance, *batch()) for distance in distances])
+
+    return losses

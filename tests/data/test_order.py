@@ -30,8 +30,3 @@ def test_an_order_is_a_permutation_where_tensorflow_s_is_none(count):
 
 def test_one_frame_stands_where_it_is():
     assert order_of_epoch(np.array(SEEDS[0]), 1).tolist() == [0]
-
-
-def test_nobody_can_change_an_order_for_others():
-    with pytest.raises(ValueError, match="read-only"):
-        order_of_epoch(np.array(SEEDS[0]), 5)[0] = 1
