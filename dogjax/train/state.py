@@ -64,7 +64,7 @@ def create_state(
     poke: bool,
 ) -> TrainState:
     """Returns the state at step 0. Stream `init` draws the parameters; `poke` moves one of them by one ulp."""
-    variables = _initial_variables(network, image_size, streams.key("init"))
+    variables = initial_variables(network, image_size, streams.key("init"))
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
     if poke:
         params = poke_parameter(params, streams.numpy("poke"), network.config.dtype)
@@ -79,7 +79,8 @@ def create_state(
     )
 
 
-def _initial_variables(network: Network, image_size: int, key: jax.Array) -> Any:
+def initial_variables(network: Network, image_size: int, key: jax.Array) -> Variables:
+    """Draws the parameters of a network for images of `image_size` x `image_size` pixels."""
     return _compiled_init(runtime.on_accelerator())(network, image_size, key)
 
 

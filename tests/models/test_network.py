@@ -1,6 +1,7 @@
 """The network is the post's: the real Keras model, weight for weight."""
 
 import dataclasses
+import functools
 
 import flax.linen as nn
 import jax
@@ -15,7 +16,7 @@ from dogjax.errors import UserError
 from dogjax.models import ops
 from dogjax.models.network import GroupNorm, Network, check_sizes, count_parameters
 from dogjax.prng import Streams
-from dogjax.train.state import create_state
+from dogjax.train.state import create_state, initial_variables
 from dogjax.train.step import make_train_step
 
 CLASSES = 3
@@ -79,18 +80,22 @@ def post_network(**changes) -> Network:
 
 
 def initialise(network: Network, images):
-    return jax.jit(lambda: network.init(jax.random.key(0), images, dropout=False, batch_statistics=False))()
+    return initial_variables(network, images.shape[1], jax.random.key(0))
+
+
+# The network's values matter here, not its speed. As arguments: what is a constant, the compiler computes.
+@functools.partial(jax.jit, static_argnums=(0, 3), compiler_options={"xla_backend_optimization_level": 0})
+def outputs_of(network: Network, variables, images, batch_statistics):
+    arguments = {"dropout": False, "batch_statistics": batch_statistics, "mutable": ["batch_stats"]}
+    return network.apply(variables, images, **arguments)[0]
 
 
 def logits_of(network: Network, variables, images):
-    return jax.jit(lambda: network.apply(variables, images, dropout=False, batch_statistics=False))()
+    return outputs_of(network, variables, images, False)
 
 
 def apply_with_batch_statistics(network: Network, variables, images):
-    def apply():
-        return network.apply(variables, images, dropout=False, batch_statistics=True, mutable=["batch_stats"])[0]
-
-    return jax.jit(apply)()
+    return outputs_of(network, variables, images, True)
 
 
 def assert_trees_close(ours, theirs, tolerance):
