@@ -14,6 +14,8 @@ _LEAST_BITS = 16
 _FIRST_KEY = 498247692
 _ROUND_CONSTANTS = 0x7369F885192C0EF5
 _COMPLEMENT = 0xFFFFFFFC
+# Walks are taken in strides, which are doubled so often: a stride of every number takes longer than the walks left.
+_DOUBLINGS = 5
 
 
 def order_of_epoch(seed: np.ndarray, count: int) -> np.ndarray:
@@ -28,22 +30,24 @@ def order_of_epoch(seed: np.ndarray, count: int) -> np.ndarray:
     """
     bits = max((count - 1).bit_length(), _LEAST_BITS)
     bits += bits % 2
-    after = _encrypted(np.arange(2**bits, dtype=np.uint32), [_FIRST_KEY, *seed.tolist()], bits // 2).astype(np.int64)
+    after = _encrypted(np.arange(2**bits), [_FIRST_KEY, *seed.tolist()], bits // 2)
     order = after[:count].copy()
+    doublings = 0
     while len(walking := np.flatnonzero(order >= count)):
         order[walking] = after[order[walking]]
-        after = np.where(after >= count, after[after], after)  # the next walk is twice as long
+        if doublings < _DOUBLINGS:
+            after = np.where(after >= count, after[after], after)
+            doublings += 1
     return order
 
 
 def _encrypted(numbers: np.ndarray, key: list[int], half: int) -> np.ndarray:
     """Encrypts numbers of 2 x `half` bits."""
-    mask = 2**half - 1
-    left, right = numbers >> half, numbers & mask
+    left, right = numbers >> half, numbers & 2**half - 1
+    mixed, keys = _mixed(np.arange(2**half, dtype=numbers.dtype), half), _round_keys(key, half)
     for i in range(0, _ROUNDS, 2):
-        first, second = _round_keys(key, half)[i : i + 2]
-        left = left ^ _mixed(right, half) ^ first
-        right = right ^ _mixed(left, half) ^ second
+        left = left ^ mixed[right] ^ keys[i]
+        right = right ^ mixed[left] ^ keys[i + 1]
     return left << half | right
 
 

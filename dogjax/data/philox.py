@@ -4,17 +4,20 @@ Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", doi 1
 key and counter from a seed as in `tensorflow/core/kernels/stateless_random_ops.cc`.
 """
 
+from typing import Any
+
 import numpy as np
 
 _ROUNDS = 10
-_MULTIPLIERS = np.array([0xD2511F53, 0xCD9E8D57], np.uint64)
-_WEYL = np.array([0x9E3779B9, 0xBB67AE85], np.uint64)  # what the key grows by after each round
-_SEED_KEY = np.array([0x3EC8F720, 0x02461E29], np.uint64)  # the key under which TensorFlow scrambles a seed
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)  # what the key grows by after each round
+_SEED_KEY = [0x3EC8F720, 0x02461E29]  # the key under which TensorFlow scrambles a seed
 _WORDS = 4  # of 32 bits, a block
-_LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+_LOW, _HALF = 0xFFFFFFFF, 32
+_ALL = 0xFFFFFFFFFFFFFFFF
 
-# Words are the low halves of uint64, so that a product of two keeps both its halves.
-_Words = list[np.ndarray]
+# A word is an int, or the low halves of an array of uint64, so that a product of two keeps both its halves.
+_Words = list[Any]
 
 
 def fold_in(seed: np.ndarray, counter: int) -> np.ndarray:
@@ -24,10 +27,16 @@ def fold_in(seed: np.ndarray, counter: int) -> np.ndarray:
       seed: int32 or int64 `[2]`.
       counter: of 64 bits.
     """
-    first, second = seed.astype(np.int64).view(np.uint64).reshape(2, 1)
+    folded = _folded(seed)
+    return np.array([folded - (folded >> 63 << 64), counter], np.int64)
+
+
+def _folded(seed: np.ndarray) -> int:
+    """The first number of `fold_in`, of 64 bits without a sign; the second one is the counter itself."""
+    first, second = (int(each) & _ALL for each in seed)
     counters, key = _scrambled(first, second)
-    low, high, *_ = _philox([np.zeros_like(first)] * 2 + counters, key)
-    return np.array([(low | high << _HALF).view(np.int64)[0], counter], np.int64)
+    low, high, *_ = _philox([0, 0, *counters], key)
+    return low | high << _HALF
 
 
 def uniform_rows(seed: np.ndarray, indices: np.ndarray, columns: int) -> np.ndarray:
@@ -43,15 +52,15 @@ def uniform_rows(seed: np.ndarray, indices: np.ndarray, columns: int) -> np.ndar
       stateless_fold_in(seed, indices[i], alg="philox"), alg="philox")`.
     """
     rows = indices.astype(np.int64).view(np.uint64)[:, np.newaxis]  # [n, 1]; with a column a block below
-    counters, key = _scrambled(np.full_like(rows, fold_in(seed, 0).view(np.uint64)[0]), rows)
+    counters, key = _scrambled(_folded(seed), rows)
     block = np.arange(-(-columns // _WORDS), dtype=np.uint64)
     words = _philox([block, np.zeros_like(block), *counters], key)
     return _floats(np.stack(words, axis=-1).reshape(len(rows), _WORDS * len(block))[:, :columns])
 
 
-def _scrambled(first: np.ndarray, second: np.ndarray) -> tuple[_Words, _Words]:
+def _scrambled(first: Any, second: Any) -> tuple[_Words, _Words]:
     """Returns the counter's upper two words and the key for seeds whose entries are `first` and `second`."""
-    mixed = _philox([first & _LOW, first >> _HALF, second & _LOW, second >> _HALF], list(_SEED_KEY))
+    mixed = _philox([first & _LOW, first >> _HALF, second & _LOW, second >> _HALF], _SEED_KEY)
     return mixed[2:], mixed[:2]
 
 

@@ -90,12 +90,8 @@ class Pipeline(Batching):
         images, config = self.images.gather(frames), self.config.augment
         if not changes_frames(config):
             return images
-        transforms = Transforms(
-            *tf.unstack(
-                _computed(self._stacked_transforms, [frames, epoch], tf.float32, [len(Transforms._fields), None])
-            )
-        )
-        return augment_in_graph(images, transforms, config)
+        stacked = _computed(self._stacked_transforms, [frames, epoch], tf.float32, [len(Transforms._fields), None])
+        return augment_in_graph(images, Transforms(*tf.unstack(stacked)), config)
 
     def _stacked_transforms(self, frames: np.ndarray, epoch: int) -> np.ndarray:
         return np.stack(self.transforms(frames, epoch))
@@ -129,8 +125,6 @@ def augment_in_graph(images: tf.Tensor, transforms: Transforms, config: AugmentC
 # Compiled for each batch size, and yet a frame's bits do not depend on its batch: a compiler may round a product and
 # its sum together or apart, and the only ones in here are those of the interpolation, which it treats alike everywhere.
 _augmented = compiled(functools.partial(augment, TENSORFLOW))
-
-
 _scaled = compiled(functools.partial(scaled, TENSORFLOW))
 
 
