@@ -1,4 +1,4 @@
-"""The devices of a run: what lies on each, and what is spread over them."""
+"""The devices of a run: each holds a copy of the state, and a part of every batch."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dogjax.config import AugmentConfig
-from dogjax.data.functions import ArrayFunctions
 from dogjax.data.transforms import Transforms, moves_pixels, turns_frames
-from dogjax.data.warp import warp
+from dogjax.data.warp import ArrayFunctions, warp
 
 
 class Changes(NamedTuple):
@@ -61,7 +60,7 @@ def scaled(functions: ArrayFunctions, images: Any, shift: Any, scale: Any) -> An
     Args:
       functions: TensorFlow's or JAX's.
       images: of any numbers, `[batch, side, side, 3]`.
-      shift: float32, of a shape that is broadcast to that of the images.
+      shift: float32, broadcast against the images.
       scale: likewise.
 
     Returns:

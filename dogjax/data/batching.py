@@ -1,4 +1,4 @@
-"""Which frames are in which batch, and what is done to each: the same whatever computes the pixels.
+"""Chooses the frames of each batch, and draws their transforms: for tf.data and for devices alike.
 
 Training batch t depends on the seeds and on t alone: its epoch is t // steps_per_epoch, the epoch's order is a
 permutation seeded by stream `order`, and a frame's transform is seeded by stream `augment`, the epoch and the frame. No
@@ -79,7 +79,7 @@ class Batching:
         return order
 
     def transforms(self, frames: np.ndarray, epoch: int) -> Transforms:
-        """Returns what is done to frames in an epoch, if they are augmented."""
+        """Draws the transforms of frames in an epoch."""
         seed = fold_in(self.streams.tf_seed("augment"), epoch)
         return draw_transforms(frames, self.config.data.image_size, self.config.augment, seed)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dogjax.data.functions import ArrayFunctions
+from dogjax.data.warp import ArrayFunctions
 from dogjax.errors import UserError
 
 TENSORFLOW = ArrayFunctions(

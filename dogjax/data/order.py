@@ -21,8 +21,8 @@ _DOUBLINGS = 5
 def order_of_epoch(seed: np.ndarray, count: int) -> np.ndarray:
     """Returns the permutation of 0, ..., `count` - 1 that `seed` names, int64 `[count]`.
 
-    Equal to `tf.random.experimental.index_shuffle(range(count), seed, count - 1)`, but where `count` - 1 is a power of
-    4 from 65,536 on: there TensorFlow takes a block that is too small, and its order is no permutation.
+    It equals `tf.random.experimental.index_shuffle(range(count), seed, count - 1)`, unless `count` - 1 is 65,536 or a
+    larger power of 4: TensorFlow's block is then too small, and its order is no permutation.
 
     Args:
       seed: int64 `[2]`.

@@ -122,8 +122,8 @@ def augment_in_graph(images: tf.Tensor, transforms: Transforms, config: AugmentC
     return _augmented(images, changes_of(transforms, side, config), config)
 
 
-# Compiled for each batch size, and yet a frame's bits do not depend on its batch: a compiler may round a product and
-# its sum together or apart, and the only ones in here are those of the interpolation, which it treats alike everywhere.
+# Each batch size is compiled anew. A frame's bits do not depend on it: a compiler may round a product and its sum
+# together or apart, but the only ones here are the interpolation's, which it treats alike everywhere.
 _augmented = compiled(functools.partial(augment, TENSORFLOW))
 _scaled = compiled(functools.partial(scaled, TENSORFLOW))
 

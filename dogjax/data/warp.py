@@ -1,8 +1,25 @@
-"""Images read anew at other places: bilinear, with four kinds of border. Written to be compiled into one loop."""
+"""Reads images anew at other places: bilinear, with four kinds of border. Written to be compiled into one loop.
 
-from typing import Any
+One text serves tf.data on the host and JAX on a device: it calls the functions of a table.
+"""
 
-from dogjax.data.functions import ArrayFunctions
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class ArrayFunctions(NamedTuple):
+    """The functions of arrays that augmentation needs: TensorFlow and JAX each fill the table."""
+
+    where: Callable[..., Any]
+    floor: Callable[[Any], Any]
+    minimum: Callable[[Any, Any], Any]
+    clip: Callable[[Any, Any, Any], Any]  # arguments: values, lowest, highest
+    reshape: Callable[[Any, Any], Any]
+    amin: Callable[[Any], Any]  # over axes 1 to 3, which stay
+    amax: Callable[[Any], Any]
+    floats: Callable[[Any], Any]  # as float32
+    integers: Callable[[Any], Any]  # as int32
+    rows: Callable[[Any, Any], Any]  # of [batch, n, 3] at [batch, ...]: [batch, ..., 3]
 
 
 def warp(functions: ArrayFunctions, images: Any, x: Any, y: Any, fill: str) -> Any:

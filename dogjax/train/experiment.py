@@ -11,7 +11,7 @@ from dogjax import runtime
 from dogjax.config import Config, DataConfig
 from dogjax.data.arrays import ArrayImages
 from dogjax.data.cache import cache_folder
-from dogjax.data.resident import fits, make_device_batches
+from dogjax.data.resident import frames_fit, make_device_batches
 from dogjax.data.splits import Split, split_frames
 from dogjax.data.table import FrameTable, Images, Prepared, load_frames
 from dogjax.devices import Devices
@@ -189,5 +189,5 @@ def _are_made_on_devices(material: Material, config: Config, devices: Devices) -
     if in_arrays and where == "host":
         raise UserError("data.augment_on=host: batches of arrays are made on the devices; set auto or device")
     if where == "auto":
-        return in_arrays or (runtime.on_accelerator() and fits(material.table, config, devices))
+        return in_arrays or (runtime.on_accelerator() and frames_fit(material.table, config, devices))
     return where == "device"

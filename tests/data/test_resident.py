@@ -73,6 +73,13 @@ def test_pixels_of_turned_frames_differ_by_the_rounding_of_a_position(fill):
     assert found.max() < 0.01
 
 
+def test_brightness_may_make_a_rounding_one_level_and_rarely_does():
+    host, devices = both(augment=MOVED | {"brightness": (0.4, 1.7)})
+    found = differences(devices.train_batches(0, host.steps_per_epoch), host.train_batches(0, host.steps_per_epoch))
+    # Whole levels before the factor and after it: one level, times 1.7, cut again.
+    assert found.max() <= 2 and np.mean(found > 0.01) < 1e-4
+
+
 def test_batch_t_does_not_depend_on_where_the_run_started():
     _, batches = both(augment=MOVED)
     whole = list(batches.train_batches(0, 2 * batches.steps_per_epoch))

@@ -11,7 +11,7 @@ import pytest
 from dogjax.config import ModelConfig, OptimConfig
 from dogjax.models.network import Network
 from dogjax.prng import STREAMS, Streams
-from dogjax.train.state import create_state, poke_parameter, state_sha256
+from dogjax.train.state import create_state, initial_variables, poke_parameter, state_sha256
 from dogjax.train.step import (
     make_batch_statistics,
     make_optimizer,
@@ -44,6 +44,15 @@ def run(optim=SGD, steps=3, seeds=None):
     for number in range(steps):
         state, _ = step(state, *batch(number), key)
     return state
+
+
+def test_a_network_begins_with_the_bits_of_an_optimised_initialisation():
+    """The compiler is asked for no optimisations there, as that program runs once."""
+    images = jnp.zeros((1, SIDE, SIDE, 3))
+    optimised = jax.jit(lambda key: NETWORK.init(key, images, dropout=False, batch_statistics=False))
+    ours, theirs = initial_variables(NETWORK, SIDE, jax.random.key(3)), optimised(jax.random.key(3))
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    assert all(np.array_equal(mine, other) for mine, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs)))
 
 
 def test_two_runs_have_the_same_bits():
