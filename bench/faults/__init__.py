@@ -1,0 +1,1 @@
+"""Faults planted in runs, and what the diagnosis makes of them."""

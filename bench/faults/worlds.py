@@ -1,0 +1,95 @@
+"""The worlds of videos that faults are planted in: some to set a diagnosis on, others kept to test it on."""
+
+import dataclasses
+import pathlib
+import zlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from dogjax.data.cache import locked
+from dogjax.errors import UserError
+from dogjax.files import replacing_folder
+from dogjax.workers import map_on_all_cores
+from dogjax.world import film
+from dogjax.world.video import write_video
+
+NOISE_CLASSES = ("ash", "birch", "cedar")
+NOISE_PLACES = ("north", "east", "south", "west")
+NOISE_FPS = 2
+NOISE_SIZE = 64  # pixels
+NOISE_BLOCKS = (2, 4, 8, 16)  # pixels
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """Videos with a class, a place and a recording each.
+
+    Attributes:
+      name: its key in `WORLDS`.
+      part: "development" or "test".
+      what: one line for a reader.
+      write: fills an empty folder with `ROOT/<class>/<place>/<recording>.mp4`, or another layout that dogjax reads;
+        the same bytes every time.
+      alike: classes that look alike, as `data.merge_labels` takes them.
+      version: changes with what `write` writes.
+      is_here: whether what it is made of is on this machine.
+    """
+
+    name: str
+    part: str
+    what: str
+    write: Callable[[pathlib.Path], None]
+    alike: tuple[str, ...] = ()
+    version: int = 1
+    is_here: Callable[[], bool] = _always
+
+
+def videos(world: World, cache: pathlib.Path) -> pathlib.Path:
+    """Returns the folder of a world's videos below `cache`, written if they are not there.
+
+    Raises:
+      UserError: what the world is made of is not on this machine.
+    """
+    root = cache / f"{world.name}-{world.version}"
+    with locked(root):
+        if not root.exists():
+            if not world.is_here():
+                raise UserError(f"world '{world.name}': what it is made of is not on this machine; leave it out")
+            with replacing_folder(root) as temporary:
+                world.write(temporary)
+    return root
+
+
+def write_noise(root: pathlib.Path, seconds: int = film.SECONDS) -> None:
+    """Videos of noise, sorted into folders: nothing in a frame tells its class, its place or its recording."""
+    paths = [
+        pathlib.PurePosixPath(label, place, f"{name}.mp4")
+        for label in NOISE_CLASSES
+        for place in NOISE_PLACES
+        for name in film.RECORDINGS
+    ]
+    size = (NOISE_SIZE, NOISE_SIZE)
+    map_on_all_cores(
+        lambda path, _: write_video(root / path, _noise(str(path), seconds * NOISE_FPS), NOISE_FPS, size), paths
+    )
+
+
+def _noise(name: str, frames: int) -> Iterator[np.ndarray]:
+    """Blocks of random colours, of another size in each frame."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    for _ in range(frames):
+        block = int(rng.choice(NOISE_BLOCKS))
+        colours = rng.integers(256, size=(NOISE_SIZE // block, NOISE_SIZE // block, 3), dtype=np.uint8)
+        yield np.kron(colours, np.ones((block, block, 1), np.uint8))
+
+
+_ALL = (
+    World("embedded", "development", "three dogs in four places", film.render_clips, ("biscuit", "toffee")),
+    World("noise", "test", "random blocks of colour, labels by folder alone", write_noise),
+)
+WORLDS = {world.name: world for world in _ALL}

@@ -1,0 +1,80 @@
+"""The worlds of the bench of faults: real videos in the layout of a user's own, the same to the byte every time."""
+
+import functools
+from collections import Counter
+
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from bench.faults import worlds
+from bench.faults.worlds import WORLDS, World
+from dogjax.config import DataConfig
+from dogjax.data.decode import decode_frames
+from dogjax.data.prepare import prepare
+from dogjax.data.sources.clips import find_clips
+from dogjax.errors import UserError
+
+SHORT = {"noise": functools.partial(worlds.write_noise, seconds=2)}
+
+
+@pytest.fixture(scope="module", params=SHORT)
+def short(request, tmp_path_factory):
+    """The name of a world, and its videos of two seconds each."""
+    root = tmp_path_factory.mktemp(request.param)
+    SHORT[request.param](root)
+    return request.param, root
+
+
+def test_every_world_is_listed_under_its_name():
+    assert all(world.name == name and world.part in ("development", "test") for name, world in WORLDS.items())
+
+
+def test_a_world_has_the_same_bytes_every_time(short, tmp_path):
+    name, root = short
+    SHORT[name](tmp_path)
+    files = sorted(path.relative_to(root) for path in root.rglob("*.mp4"))
+    assert all((root / file).read_bytes() == (tmp_path / file).read_bytes() for file in files)
+    assert len({(root / file).read_bytes() for file in files}) == len(files) == 36
+
+
+def test_a_world_holds_three_classes_with_three_recordings_in_each_of_four_places(short):
+    name, root = short
+    found = find_clips(root, "fail")
+    assert not found.problems and not found.notes
+    assert len({clip.recording for clip in found.clips}) == 36
+    counts = Counter((clip.label, clip.background) for clip in found.clips)
+    assert len({label for label, _ in counts}) == 3
+    assert len({place for _, place in counts}) == 4
+    assert set(counts.values()) == {3} and len(counts) == 12
+    assert set(WORLDS[name].alike) < {label for label, _ in counts}
+
+
+def test_a_world_is_prepared_like_a_user_s_own_videos(short, tmp_path):
+    config = DataConfig(source="videos", path=str(short[1]), fps=0.5, image_size=16, cache_dir=str(tmp_path))
+    description = prepare(config).description
+    assert description["frames"] == 36 and not description["problems"] + description["notes"]
+
+
+def test_noise_tells_no_class(tmp_path):
+    SHORT["noise"](tmp_path)
+    clips = find_clips(tmp_path, "fail").clips
+    frames = [[frame.image for frame in decode_frames(clip.path, fps=2, image_size=16)] for clip in clips]
+    pixels = np.asarray(frames, np.float32).reshape(len(clips), 4, -1)
+    labels, halves = np.array([clip.label for clip in clips]), [slice(0, 2), slice(2, 4)]
+    (seen, asked), truth = (pixels[:, half].reshape(72, -1) for half in halves), np.repeat(labels, 2)
+    nearest = KNeighborsClassifier(1).fit(seen, truth)
+    assert 0.2 < nearest.score(asked, truth) < 0.47  # chance: .33 with a standard deviation of .06
+
+
+def test_videos_are_written_once(tmp_path):
+    asked = []
+    world = World("few", "test", "two files", lambda root: asked.append((root / "file").write_text("here")))
+    assert worlds.videos(world, tmp_path) == worlds.videos(world, tmp_path) == tmp_path / "few-1"
+    assert len(asked) == 1 and (tmp_path / "few-1" / "file").read_text() == "here"
+
+
+def test_a_world_that_is_not_here_is_refused(tmp_path):
+    world = World("away", "test", "nothing", lambda root: None, is_here=lambda: False)
+    with pytest.raises(UserError, match="away"):
+        worlds.videos(world, tmp_path)
