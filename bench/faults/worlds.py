@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from bench.faults import digits
 from dogjax.data.cache import locked
 from dogjax.errors import UserError
 from dogjax.files import replacing_folder
@@ -89,7 +90,17 @@ def _noise(name: str, frames: int) -> Iterator[np.ndarray]:
 
 
 _ALL = (
-    World("embedded", "development", "three dogs in four places", film.render_clips, ("biscuit", "toffee")),
+    World(
+        "embedded", "development", "three dogs in four places", film.render_clips, ("biscuit", "toffee"), film.VERSION
+    ),
+    World(
+        "drift",
+        "development",
+        "three digits that wander over photographs",
+        digits.write_digits,
+        digits.ALIKE,
+        digits.VERSION,
+    ),
     World("noise", "test", "random blocks of colour, labels by folder alone", write_noise),
 )
 WORLDS = {world.name: world for world in _ALL}

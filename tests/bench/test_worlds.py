@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from bench.faults import worlds
+from bench.faults import digits, worlds
 from bench.faults.worlds import WORLDS, World
 from dogjax.config import DataConfig
 from dogjax.data.decode import decode_frames
@@ -15,7 +15,10 @@ from dogjax.data.prepare import prepare
 from dogjax.data.sources.clips import find_clips
 from dogjax.errors import UserError
 
-SHORT = {"noise": functools.partial(worlds.write_noise, seconds=2)}
+SHORT = {
+    "drift": functools.partial(digits.write_digits, seconds=2),
+    "noise": functools.partial(worlds.write_noise, seconds=2),
+}
 
 
 @pytest.fixture(scope="module", params=SHORT)
@@ -54,6 +57,13 @@ def test_a_world_is_prepared_like_a_user_s_own_videos(short, tmp_path):
     config = DataConfig(source="videos", path=str(short[1]), fps=0.5, image_size=16, cache_dir=str(tmp_path))
     description = prepare(config).description
     assert description["frames"] == 36 and not description["problems"] + description["notes"]
+
+
+def test_ten_digits_show_a_writer_s_image_once(tmp_path):
+    every = digits.recordings(digits.DIGITS)
+    assert len({each.path for each in every}) == len({(each.label, each.sample) for each in every}) == 10 * 12
+    digits.write_digits(tmp_path, ("five",), seconds=1)
+    assert {clip.label for clip in find_clips(tmp_path, "fail").clips} == {"five"}
 
 
 def test_noise_tells_no_class(tmp_path):
