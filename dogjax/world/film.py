@@ -1,7 +1,7 @@
 """The embedded default data: three dogs, two of them look-alikes, filmed by phone in four places.
 
 The films are rendered as real H.264 files in the layout of a user's own videos and take the same way
-through the program. The world is fixed: it depends on `VERSION` alone, never on a run's seed.
+through the program. The world is fixed: it depends on its `Setting` alone, never on a run's seed.
 """
 
 import dataclasses
@@ -9,41 +9,20 @@ import itertools
 import pathlib
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from dogjax.workers import map_on_all_cores
-from dogjax.world import dog, places
+from dogjax.world import dog, paint
+from dogjax.world.setting import EMBEDDED, Hand, Setting
 from dogjax.world.video import write_video
 
-VERSION = 1
-BACKGROUNDS = ("garden", "beach", "livingroom", "street")
+VERSION = EMBEDDED.version
 RECORDINGS = ("rec1", "rec2", "rec3")
 SECONDS = 50  # 4 backgrounds x 3 recordings x 50 s: ten minutes a dog
 FPS = 4
 WIDTH, HEIGHT = 160, 120  # pixels
-AWAY = (0.75, 1.6)  # metres
-
-_WHITE = (0.92, 0.88, 0.82)
-
-LOOKS = {
-    "biscuit": dog.Look(
-        height=0.56, length=1.0, legs=1.0, coat=(0.8, 0.6, 0.38), belly=(0.86, 0.7, 0.5), ears="drop",
-        ear_colour=(0.64, 0.43, 0.25), muzzle=(0.82, 0.64, 0.44), snout=1.0, tail="low", tail_tip=(0.84, 0.67, 0.46),
-        chest=_WHITE, socks=(_WHITE, None, None, None),
-    ),
-    "toffee": dog.Look(
-        height=0.55, length=1.0, legs=1.0, coat=(0.5, 0.28, 0.14), belly=(0.57, 0.36, 0.2), ears="button",
-        ear_colour=(0.28, 0.16, 0.09), muzzle=(0.24, 0.15, 0.1), snout=0.95, tail="high", tail_tip=(0.42, 0.24, 0.12),
-        chest=(0.57, 0.36, 0.2), socks=(None, None, None, None),
-    ),
-    "pepper": dog.Look(
-        height=0.42, length=0.88, legs=0.95, coat=(0.2, 0.2, 0.22), belly=(0.32, 0.32, 0.34), ears="prick",
-        ear_colour=(0.14, 0.14, 0.15), muzzle=(0.84, 0.83, 0.81), snout=0.75, tail="curl", tail_tip=_WHITE,
-        chest=_WHITE, socks=(_WHITE, _WHITE, _WHITE, _WHITE), blaze=_WHITE,
-    ),
-}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +32,7 @@ class Recording:
     dog: str
     background: str
     name: str
+    setting: Setting = EMBEDDED
 
     @property
     def path(self) -> pathlib.PurePosixPath:
@@ -61,13 +41,14 @@ class Recording:
 
     def rng(self, purpose: str) -> np.random.Generator:
         """The fixed generator of one of its properties."""
-        return np.random.default_rng([VERSION, zlib.crc32(f"{self.path}/{purpose}".encode())])
+        return np.random.default_rng([self.setting.version, zlib.crc32(f"{self.path}/{purpose}".encode())])
 
 
 @dataclasses.dataclass(frozen=True)
 class Film:
     """A recording's script: what is constant, and what holds at each of its frames (arrays `[frames]`)."""
 
+    looks: Mapping[str, dog.Look]
     panorama: np.ndarray
     fur: np.ndarray
     light: dog.Light
@@ -82,9 +63,14 @@ class Film:
     grain: float
 
 
-def world() -> list[Recording]:
+def world(setting: Setting = EMBEDDED) -> list[Recording]:
     """Every recording, dog by dog."""
-    return [Recording(each, background, name) for each in LOOKS for background in BACKGROUNDS for name in RECORDINGS]
+    return [
+        Recording(each, background, name, setting)
+        for each in setting.looks
+        for background in setting.places
+        for name in RECORDINGS
+    ]
 
 
 def render_clips(
@@ -97,8 +83,8 @@ def render_clips(
 
     Args:
       root: the folder to fill.
-      progress: called with 1 after each of the `len(world())` clips, from the calling thread.
-      recordings: these alone; None: the whole world.
+      progress: called with 1 after each of the clips, from the calling thread.
+      recordings: these alone; None: the whole embedded world.
       seconds: the length of a clip.
     """
     chosen = world() if recordings is None else recordings
@@ -117,28 +103,29 @@ def render_clip(
 
 def direct(recording: Recording, seconds: int = SECONDS) -> Film:
     """The script of a recording; equal for equal arguments."""
-    rng = recording.rng("film")
+    rng, hand = recording.rng("film"), recording.setting.hand
+    place = recording.setting.places[recording.background]
     frames = seconds * FPS
     times = np.arange(frames) / FPS
-    poses, across, away = _act(rng, times)
-    feet = np.stack(
-        [places.WIDTH / 2 + places.FOCAL * across / away, places.HORIZON + places.FOCAL * places.EYE / away], 1
-    )
-    corner = _aim(rng, times, feet)
-    indoors = recording.background == "livingroom"
+    turn = hand.swing * wander(recording.rng("swing"), times, 16)
+    poses, across, away = _act(rng, times, hand, turn)
+    aside = paint.WIDTH / 2 + paint.FOCAL * across / away + paint.FOCAL * turn
+    feet = np.stack([aside, paint.HORIZON + paint.FOCAL * paint.EYE / away], 1)
+    corner = _aim(rng, times, hand, feet)
     direction = np.array([rng.uniform(-0.8, 0.8), rng.uniform(0.5, 1), rng.uniform(0.1, 0.8)])
-    ambient = rng.uniform(0.6, 0.8) if indoors else rng.uniform(0.35, 0.75)
+    ambient = rng.uniform(0.6, 0.8) if place.indoors else rng.uniform(0.35, 0.75)
     shake = np.stack([wander(rng, times, 1.5, count=6), wander(rng, times, 1.5, count=6)], 1)
     return Film(
-        panorama=places.draw_place(recording.background, recording.rng("place")),
-        fur=(1 + 0.22 * places.noise(rng, (dog.FUR_CELLS, dog.FUR_CELLS), (2.5, 2.5))).astype(np.float32),
+        looks=recording.setting.looks,
+        panorama=place.draw(recording.rng("place")).clip(0, 1).astype(np.float32),
+        fur=(1 + 0.22 * paint.noise(rng, (dog.FUR_CELLS, dog.FUR_CELLS), (2.5, 2.5))).astype(np.float32),
         light=dog.Light(direction / np.linalg.norm(direction), ambient),
         shadow=0.75 * (1 - ambient) + 0.1,
         poses=poses,
         away=away,
         feet=feet,
         corner=corner,
-        gains=_expose(rng, times, indoors),
+        gains=_expose(rng, times, place.indoors),
         defocus=2.0 * (wander(rng, times, 4, count=5) - 0.9).clip(0, 1.5),
         motion=6.0 * np.sign(shake) * (np.abs(shake) - 1.1).clip(0, 1.5),
         grain=rng.uniform(0.01, 0.035),
@@ -151,16 +138,18 @@ def wander(rng: np.random.Generator, times: np.ndarray, period: float, count: in
     return np.sin(2 * np.pi * times[:, None] / periods + phases).sum(1) * np.sqrt(2 / count)
 
 
-def _act(rng: np.random.Generator, times: np.ndarray) -> tuple[list[dog.Pose], np.ndarray, np.ndarray]:
-    """Poses, and metres to the right of the camera's first view and away from it, at each time."""
+def _act(
+    rng: np.random.Generator, times: np.ndarray, hand: Hand, turn: np.ndarray
+) -> tuple[list[dog.Pose], np.ndarray, np.ndarray]:
+    """Poses as seen by a camera that has turned, and metres to the right of its first view and away, at each time."""
     pace = (wander(rng, times, 9) + 0.5).clip(0, 1.6)
     clock = np.cumsum(pace) / FPS + rng.uniform(0, 100)
     rightwards = _course(rng, clock, 11.0)
     depthwards = _course(rng, clock, 8.0)
-    away = np.exp(np.interp(np.tanh(depthwards[0] / 1.2), [-1, 1], np.log(AWAY)))
+    away = np.exp(np.interp(np.tanh(depthwards[0] / 1.2), [-1, 1], np.log((hand.near, hand.far))))
     across = 0.45 * np.tanh(rightwards[0] / 1.5) * away
     speed_right, speed_away = 1.6 * rightwards[1], 2.2 * depthwards[1]
-    heading = np.unwrap(np.arctan2(speed_away, speed_right))
+    heading = np.unwrap(np.arctan2(speed_away, speed_right)) + turn
     speed = pace * np.hypot(speed_right, speed_away)
     stride = (speed / 0.8).clip(0, 1)
     phase = np.cumsum(0.25 + speed) * (2 * np.pi / FPS) * 1.3
@@ -183,12 +172,13 @@ def _course(rng: np.random.Generator, clock: np.ndarray, period: float) -> tuple
     return np.sin(angle).sum(1) * size, (omega * np.cos(angle)).sum(1) * size
 
 
-def _aim(rng: np.random.Generator, times: np.ndarray, feet: np.ndarray) -> np.ndarray:
+def _aim(rng: np.random.Generator, times: np.ndarray, hand: Hand, feet: np.ndarray) -> np.ndarray:
     """The picture's top left corner: a hand that follows the dog, late and not steadily."""
-    slow = np.stack([0.15 * WIDTH * wander(rng, times, 8), 0.06 * HEIGHT * wander(rng, times, 8)], 1)
-    quick = rng.uniform(0.8, 2.5) * np.stack([wander(rng, times, 0.9), wander(rng, times, 0.9)], 1)
+    right, down = hand.sway
+    slow = np.stack([right * WIDTH * wander(rng, times, 8), down * HEIGHT * wander(rng, times, 8)], 1)
+    quick = rng.uniform(*hand.shiver) * np.stack([wander(rng, times, 0.9), wander(rng, times, 0.9)], 1)
     corner = feet - [WIDTH / 2, 0.74 * HEIGHT] + slow + quick
-    return corner.clip(1, [places.WIDTH - WIDTH - 2, places.HEIGHT - HEIGHT - 2])
+    return corner.clip(1, [paint.WIDTH - WIDTH - 2, paint.HEIGHT - HEIGHT - 2])
 
 
 def _expose(rng: np.random.Generator, times: np.ndarray, indoors: bool) -> np.ndarray:
@@ -211,11 +201,11 @@ def draw_frame(film: Film, name: str | None, index: int, sensor: np.random.Gener
     """
     picture = _crop(film.panorama, film.corner[index])
     if name is not None:
-        scale = float(places.FOCAL / film.away[index])
+        scale = float(paint.FOCAL / film.away[index])
         x, y = (float(value) for value in film.feet[index] - film.corner[index])
-        look = LOOKS[name]
+        look = film.looks[name]
         _cast_shadow(picture, (x, y), scale * look.height, film.poses[index].heading, film.shadow)
-        pitch = float(np.arctan2(places.EYE - look.height / 2, film.away[index]))
+        pitch = float(np.arctan2(paint.EYE - look.height / 2, film.away[index]))
         dog.draw_dog(picture, look, film.poses[index], (x, y), scale, pitch, film.light, film.fur)
     picture *= film.gains[index].astype(np.float32)
     picture = _blur(picture, film.defocus[index] + abs(film.motion[index, 0]), axis=1)
