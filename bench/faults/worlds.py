@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bench.faults import digits
+from bench.faults import digits, second
 from dogjax.data.cache import locked
 from dogjax.errors import UserError
 from dogjax.files import replacing_folder
@@ -100,6 +100,14 @@ _ALL = (
         digits.write_digits,
         digits.ALIKE,
         digits.VERSION,
+    ),
+    World(
+        "second",
+        "test",
+        "three other dogs in four other places, filmed by another hand",
+        second.write_second,
+        second.ALIKE,
+        second.SETTING.version,
     ),
     World("noise", "test", "random blocks of colour, labels by folder alone", write_noise),
 )

@@ -7,23 +7,27 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from bench.faults import digits, worlds
+from bench.faults import digits, second, worlds
 from bench.faults.worlds import WORLDS, World
 from dogjax.config import DataConfig
 from dogjax.data.decode import decode_frames
 from dogjax.data.prepare import prepare
 from dogjax.data.sources.clips import find_clips
 from dogjax.errors import UserError
+from dogjax.world import film
+from dogjax.world.setting import EMBEDDED
 
 SHORT = {
     "drift": functools.partial(digits.write_digits, seconds=2),
+    "second": functools.partial(film.render_clips, recordings=film.world(second.SETTING)[::7], seconds=2),
     "noise": functools.partial(worlds.write_noise, seconds=2),
 }
+CLIPS = {"drift": 36, "second": 6, "noise": 36}
 
 
 @pytest.fixture(scope="module", params=SHORT)
 def short(request, tmp_path_factory):
-    """The name of a world, and its videos of two seconds each."""
+    """The name of a world, and its videos of two seconds each, or some of them."""
     root = tmp_path_factory.mktemp(request.param)
     SHORT[request.param](root)
     return request.param, root
@@ -38,25 +42,26 @@ def test_a_world_has_the_same_bytes_every_time(short, tmp_path):
     SHORT[name](tmp_path)
     files = sorted(path.relative_to(root) for path in root.rglob("*.mp4"))
     assert all((root / file).read_bytes() == (tmp_path / file).read_bytes() for file in files)
-    assert len({(root / file).read_bytes() for file in files}) == len(files) == 36
-
-
-def test_a_world_holds_three_classes_with_three_recordings_in_each_of_four_places(short):
-    name, root = short
-    found = find_clips(root, "fail")
-    assert not found.problems and not found.notes
-    assert len({clip.recording for clip in found.clips}) == 36
-    counts = Counter((clip.label, clip.background) for clip in found.clips)
-    assert len({label for label, _ in counts}) == 3
-    assert len({place for _, place in counts}) == 4
-    assert set(counts.values()) == {3} and len(counts) == 12
-    assert set(WORLDS[name].alike) < {label for label, _ in counts}
+    assert len({(root / file).read_bytes() for file in files}) == len(files) == CLIPS[name]
 
 
 def test_a_world_is_prepared_like_a_user_s_own_videos(short, tmp_path):
-    config = DataConfig(source="videos", path=str(short[1]), fps=0.5, image_size=16, cache_dir=str(tmp_path))
+    name, root = short
+    config = DataConfig(source="videos", path=str(root), fps=0.5, image_size=16, cache_dir=str(tmp_path))
     description = prepare(config).description
-    assert description["frames"] == 36 and not description["problems"] + description["notes"]
+    assert description["frames"] == len(description["recordings"]) == CLIPS[name]
+    assert len(description["labels"]) == 3 and len(description["backgrounds"]) == 4
+    assert set(WORLDS[name].alike) < set(description["labels"])
+    assert not description["problems"] + description["notes"]
+
+
+def test_each_class_has_three_recordings_in_each_of_four_places(short):
+    name, root = short
+    paths = [clip.name for clip in find_clips(root, "fail").clips]
+    if name == "second":
+        paths = [str(each.path) for each in film.world(second.SETTING)]
+    counts = Counter(path.rsplit("/", 1)[0] for path in paths)
+    assert len(counts) == 12 and set(counts.values()) == {3}
 
 
 def test_ten_digits_show_a_writer_s_image_once(tmp_path):
@@ -64,6 +69,12 @@ def test_ten_digits_show_a_writer_s_image_once(tmp_path):
     assert len({each.path for each in every}) == len({(each.label, each.sample) for each in every}) == 10 * 12
     digits.write_digits(tmp_path, ("five",), seconds=1)
     assert {clip.label for clip in find_clips(tmp_path, "fail").clips} == {"five"}
+
+
+def test_the_second_world_shares_no_dog_and_no_place_with_the_first():
+    assert not set(second.SETTING.looks) & set(EMBEDDED.looks)
+    assert not set(second.SETTING.places) & set(EMBEDDED.places)
+    assert second.SETTING.hand != EMBEDDED.hand
 
 
 def test_noise_tells_no_class(tmp_path):
