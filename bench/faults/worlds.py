@@ -1,6 +1,7 @@
 """The worlds of videos that faults are planted in: some to set a diagnosis on, others kept to test it on."""
 
 import dataclasses
+import os
 import pathlib
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ NOISE_PLACES = ("north", "east", "south", "west")
 NOISE_FPS = 2
 NOISE_SIZE = 64  # pixels
 NOISE_BLOCKS = (2, 4, 8, 16)  # pixels
+# Real clips lie in `shared/` beside the project's folder, or where this variable says that `shared/` is.
+SHARED = "DOGJAX_SHARED"
+CLIPS = pathlib.PurePath("data", "cop3d_dogs", "three")
 
 
 def _always() -> bool:
@@ -89,6 +93,24 @@ def _noise(name: str, frames: int) -> Iterator[np.ndarray]:
         yield np.kron(colours, np.ones((block, block, 1), np.uint8))
 
 
+def clips_are_here() -> bool:
+    """Whether the real clips are on this machine."""
+    return _real_clips().is_dir()
+
+
+def link_clips(root: pathlib.Path) -> None:
+    """Links to the real clips, which may be read but not copied: `root/<dog>/<recording>.mp4`, one clip a dog."""
+    for clip in sorted(_real_clips().glob("*/*.mp4")):
+        link = root / clip.parent.name / clip.name
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(clip.resolve())
+
+
+def _real_clips() -> pathlib.Path:
+    beside = pathlib.Path(__file__).resolve().parents[2].parent / "shared"
+    return pathlib.Path(os.environ.get(SHARED) or beside).expanduser() / CLIPS
+
+
 _ALL = (
     World(
         "embedded", "development", "three dogs in four places", film.render_clips, ("biscuit", "toffee"), film.VERSION
@@ -110,5 +132,13 @@ _ALL = (
         second.SETTING.version,
     ),
     World("noise", "test", "random blocks of colour, labels by folder alone", write_noise),
+    World(
+        "clips",
+        "test",
+        "a phone clip of each of three real dogs, the camera walking round it",
+        link_clips,
+        ("heeler_a", "heeler_b"),
+        is_here=clips_are_here,
+    ),
 )
 WORLDS = {world.name: world for world in _ALL}

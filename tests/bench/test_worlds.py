@@ -88,6 +88,35 @@ def test_noise_tells_no_class(tmp_path):
     assert 0.2 < nearest.score(asked, truth) < 0.47  # chance: .33 with a standard deviation of .06
 
 
+def test_real_clips_are_linked_and_read_in_place(real_clips, tmp_path, monkeypatch):
+    monkeypatch.delenv(worlds.SHARED, raising=False)
+    world = WORLDS["clips"]
+    assert world.is_here()
+    check_links(tmp_path, real_clips)
+
+
+def test_clips_are_linked_where_the_variable_says(short, tmp_path, monkeypatch):
+    monkeypatch.setenv(worlds.SHARED, str(tmp_path / "shared"))
+    assert not WORLDS["clips"].is_here()
+    given = sorted(short[1].rglob("*.mp4"))
+    for label, clip in zip(("heeler_a", "heeler_b", "maltese"), given):
+        folder = tmp_path / "shared" / worlds.CLIPS / label
+        folder.mkdir(parents=True)
+        (folder / "walkaround.mp4").write_bytes(clip.read_bytes())
+    assert WORLDS["clips"].is_here()
+    check_links(tmp_path, tmp_path / "shared" / "data" / "cop3d_dogs")
+
+
+def check_links(cache, folder):
+    """The clips of the world are links into a folder, and are prepared."""
+    root = worlds.videos(WORLDS["clips"], cache)
+    clips = find_clips(root, "fail").clips
+    assert [clip.label for clip in clips] == ["heeler_a", "heeler_b", "maltese"]
+    assert all(clip.path.is_symlink() and clip.path.resolve().is_relative_to(folder.resolve()) for clip in clips)
+    config = DataConfig(source="videos", path=str(root), fps=0.5, image_size=16, cache_dir=str(cache / "cache"))
+    assert prepare(config).description["frames"] >= 3
+
+
 def test_videos_are_written_once(tmp_path):
     asked = []
     world = World("few", "test", "two files", lambda root: asked.append((root / "file").write_text("here")))
