@@ -125,6 +125,11 @@ def _check_effects(config: "Config") -> None:
                     f"model.{field.name}={getattr(model, field.name)!r}: model.norm='{model.norm}' keeps no "
                     "statistics; set model.norm=batch, or leave it out"
                 )
+    if not model.dense and not model.widths and model.activation != type(model).activation:
+        raise UserError(
+            f"model.activation='{model.activation}': it follows convolutions and dense layers, and there are none; "
+            "give model.widths and model.kernels, or model.dense, or leave it out"
+        )
     if not model.dense and model.dropout != type(model).dropout:
         raise UserError(
             f"model.dropout={model.dropout}: dropout follows dense layers, and model.dense=() has none; leave it out"

@@ -96,6 +96,9 @@ class ModelConfig:
     widths: tuple[int, ...] = (16, 32, 32)  # channels of each block; (): a network without convolutions
     kernels: tuple[int, ...] = (11, 5, 3)  # side of each block's kernel, in pixels
     dense: tuple[int, ...] = (512, 256)  # units of each dense layer
+    # After each block's convolution and each dense layer but the last, as Keras's of that name. All are monotonic: a
+    # block takes the maximum first, which gives the same (see `Conv`), and would not for gelu or silu.
+    activation: str = _setting("relu", choices=("relu", "leaky_relu", "elu", "softplus", "tanh", "sigmoid", "identity"))
     dropout: float = _setting(0.3, low=0, high=0.99)  # share of units dropped
     norm: str = _setting("batch", choices=("batch", "group", "layer", "none"))
     norm_momentum: float = _setting(0.99, low=0, high=0.99999)  # batch: how much of the running statistics stays

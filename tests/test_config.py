@@ -55,6 +55,10 @@ def test_every_config_file_is_valid_and_carries_its_command(name):
         ({"split": {"train_only": ["a"], "validation_only": ["a"]}}, "both name"),
         ({"model": {"widths": [8]}}, "give one kernel to each width"),
         ({"model": {"dense": [0]}}, "every size must be at least 1"),
+        (
+            {"model": {"activation": "gelu"}},
+            "model.activation='gelu': must be one of relu, leaky_relu, elu, softplus, tanh, sigmoid, identity; did you",
+        ),
         ({"optim": {"name": "adam", "weight_decay": 0.1}}, "use optim.name=adamw"),
         ({"optim": {"name": "adamw", "momentum": 0.9}}, "optim.momentum=0.9"),
         ({"augment": {"zoom": [1.2, 0.8]}}, "give \\(low, high\\)"),
@@ -73,6 +77,10 @@ def test_every_config_file_is_valid_and_carries_its_command(name):
         ({"model": {"norm": "group", "norm_momentum": 0.9}}, "model.norm_momentum=0.9: .* keeps no statistics"),
         ({"model": {"norm": "none", "norm_statistics": "precise"}}, "model.norm_statistics='precise': .* keeps no"),
         ({"model": {"dense": [], "dropout": 0.5}}, "model.dropout=0.5: .*model.dense=\\(\\) has none; leave it out"),
+        (
+            {"model": {"widths": [], "kernels": [], "dense": [], "activation": "tanh"}},
+            "model.activation='tanh': it follows convolutions and dense layers, and there are none; give",
+        ),
         ({"data": {"source": "tfds", "name": "x", "fps": 2.0}}, "data.fps=2.0: data.source='tfds' does not use it"),
         (
             {"data": {"source": "tfds", "name": "x", "on_bad_video": "skip"}},
@@ -105,7 +113,7 @@ def test_field_names_are_the_contract_s():
         "validation_only",
         "augment": "zoom rotation width_shift height_shift shear brightness channel_shift horizontal_flip "
         "vertical_flip fill validation",
-        "model": "widths kernels dense dropout norm norm_momentum norm_statistics head dtype",
+        "model": "widths kernels dense activation dropout norm norm_momentum norm_statistics head dtype",
         "optim": "name learning_rate momentum weight_decay schedule warmup_epochs clip_norm accumulate ema_decay "
         "label_smoothing loss",
         "train": "batch_size epochs drop_remainder checkpoint_every_epochs keep keep_weights max_minutes",

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from dogjax.data.table import FrameTable
 from dogjax.models import ops
-from dogjax.models.network import Conv
+from dogjax.models.network import ACTIVATIONS, Conv
 from dogjax.train.experiment import Experiment
 from dogjax.train.state import Variables
 
@@ -80,6 +80,7 @@ def label_units(frames: FrameTable) -> np.ndarray:
 def _seen(experiment: Experiment, network: Variables, frames: np.ndarray) -> np.ndarray:
     """Mean over positions of what the channels of the last blocks see: float32 `[frames, channels]`."""
     module, scaling, size = experiment.program.network, experiment.pipeline.scaling, experiment.config.train.batch_size
+    activation = ACTIVATIONS[module.config.activation]
 
     @jax.jit
     def see(images: jax.Array) -> jax.Array:
@@ -93,7 +94,7 @@ def _seen(experiment: Experiment, network: Variables, frames: np.ndarray) -> np.
             mutable=["intermediates"],
         )
         blocks = [state["intermediates"][f"Conv_{n}"]["__call__"][0] for n in range(len(module.config.widths))]
-        means = [ops.leave(jax.nn.relu(each)).mean((1, 2)) for each in blocks[-BLOCKS:]]
+        means = [ops.leave(activation(each)).mean((1, 2)) for each in blocks[-BLOCKS:]]
         return jax.numpy.concatenate(means, -1).astype(np.float32)
 
     # The last batch is filled up, so that one program serves all.

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
@@ -17,9 +18,20 @@ POOL_STRIDE = 2
 EPSILON = 1e-3
 LARGEST_GROUP_COUNT = 8
 
+# By `model.activation`. Monotonic ones alone: see `Conv`.
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "relu": nn.relu,
+    "leaky_relu": functools.partial(nn.leaky_relu, negative_slope=0.2),  # Keras's default; Flax's is .01
+    "elu": nn.elu,
+    "softplus": nn.softplus,
+    "tanh": nn.tanh,
+    "sigmoid": nn.sigmoid,
+    "identity": lambda x: x,
+}
+
 
 class Network(nn.Module):
-    """Blocks of convolution (valid), ReLU, max-pooling and norm; then dense, ReLU, norm and dropout.
+    """Blocks of convolution (valid), activation, max-pooling and norm; then dense, activation, norm and dropout.
 
     Attributes:
       config: sizes and kinds of the layers.
@@ -45,14 +57,15 @@ class Network(nn.Module):
         dtype = jnp.dtype(self.config.dtype)
         # The post's framework draws kernels so (Glorot & Bengio 2010, eq. 16).
         kernel_init = nn.initializers.glorot_uniform()
+        activation = ACTIVATIONS[self.config.activation]
         x = ops.enter(images.astype(dtype))
         for width, kernel in zip(self.config.widths, self.config.kernels):
-            x = nn.relu(Conv(width, kernel, kernel_init)(x))
+            x = activation(Conv(width, kernel, kernel_init)(x))
             x = self._norm(x, batch_statistics)
         x = ops.leave(x)
         x = x.mean(axis=(1, 2)) if self.config.head == "average" else x.reshape(x.shape[0], -1)
         for width in self.config.dense:
-            x = nn.relu(nn.Dense(width, kernel_init=kernel_init, dtype=dtype)(x))
+            x = activation(nn.Dense(width, kernel_init=kernel_init, dtype=dtype)(x))
             x = self._norm(x, batch_statistics)
             x = nn.Dropout(self.config.dropout, deterministic=not dropout)(x)
         return nn.Dense(self.classes, kernel_init=kernel_init, dtype=jnp.float32)(x.astype(jnp.float32))
@@ -81,7 +94,8 @@ class Network(nn.Module):
 class Conv(nn.Module):
     """Convolution and max-pooling of images in the network's layout, then the bias.
 
-    The maximum and the bias commute, and so do the maximum and the ReLU that follows: on a quarter of the pixels.
+    The maximum commutes with the bias, and with the activation that follows as long as that never falls (ReLU, but not
+    GELU): both are computed on a quarter of the pixels.
 
     Attributes:
       width: number of channels out.

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from dogjax.config import replace_fields
 from dogjax.diagnose.out_of_fold import label_units, predict_out_of_fold
 from dogjax.train.experiment import build_experiment
 from tests.data.tables import make_table
@@ -30,6 +31,13 @@ def test_the_classifier_of_a_recording_has_not_seen_its_label(experiment):
     after = predict_out_of_fold(relabelled, network)
     np.testing.assert_array_equal(before.probabilities[inside], after.probabilities[inside])
     assert not np.allclose(before.probabilities[~inside], after.probabilities[~inside])
+
+
+def test_features_are_seen_through_the_network_s_own_activation(experiment, setup):
+    network = experiment.initial_state().variables
+    bent = build_experiment(replace_fields(setup.config(), {"model.activation": "identity"}))
+    ours, theirs = (predict_out_of_fold(each, network).probabilities for each in (experiment, bent))
+    assert ours is not None and theirs is not None and not np.allclose(ours, theirs)
 
 
 def test_a_dog_with_two_recordings_cannot_be_judged(experiment):

@@ -14,7 +14,7 @@ import tensorflow as tf
 from dogjax.config import ModelConfig, OptimConfig
 from dogjax.errors import UserError
 from dogjax.models import ops
-from dogjax.models.network import GroupNorm, Network, check_sizes, count_parameters
+from dogjax.models.network import ACTIVATIONS, GroupNorm, Network, check_sizes, count_parameters
 from dogjax.prng import Streams
 from dogjax.train.state import create_state, initial_variables
 from dogjax.train.step import make_train_step
@@ -137,6 +137,33 @@ def test_training_step_equals_keras(keras_model, batch):
     theirs = copy_weights(twin)
     assert_trees_close(stepped.params, theirs["params"], 1e-5)
     assert_trees_close(stepped.batch_stats, theirs["batch_stats"], 1e-5)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_is_keras_s_though_it_comes_after_the_maximum(name, batch):
+    tf.keras.utils.set_random_seed(2)
+    layers, options = tf.keras.layers, {"bias_initializer": "random_normal"}
+    activation = "linear" if name == "identity" else name
+    model = tf.keras.Sequential([layers.Input((SIDE, SIDE, 3))])
+    model.add(layers.Conv2D(4, 5, activation=activation, **options))
+    model.add(layers.MaxPooling2D(3, 2))
+    model.add(layers.Flatten())
+    model.add(layers.Dense(6, activation=activation, **options))
+    model.add(layers.Dense(CLASSES, **options))
+    network = post_network(widths=(4,), kernels=(5,), dense=(6,), norm="none", activation=name)
+    images = (batch[0] - 128) / 64  # of both signs, and far from where an activation is flat
+    theirs = model(images, training=False).numpy()
+    ours = logits_of(network, {"params": copy_weights(model)["params"]}, images)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max())
+
+
+def test_every_activation_of_the_configuration_is_there_and_never_falls():
+    (field,) = (each for each in dataclasses.fields(ModelConfig) if each.name == "activation")
+    assert field.metadata["choices"] == tuple(ACTIVATIONS)
+    x = jnp.linspace(-6, 6, 1201)
+    for name, activation in ACTIVATIONS.items():
+        assert np.diff(np.asarray(activation(x))).min() >= -1e-6, name
+        assert activation(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16, name
 
 
 @pytest.mark.parametrize("norm", ["batch", "group", "layer", "none"])
