@@ -130,6 +130,11 @@ def _check_effects(config: "Config") -> None:
             f"model.activation='{model.activation}': it follows convolutions and dense layers, and there are none; "
             "give model.widths and model.kernels, or model.dense, or leave it out"
         )
+    if model.initializer == "zeros" and model.initializer_scale != type(model).initializer_scale:
+        raise UserError(
+            f"model.initializer_scale={model.initializer_scale}: model.initializer='zeros' is 0 at any scale; leave it "
+            "out, or use another initializer"
+        )
     if not model.dense and model.dropout != type(model).dropout:
         raise UserError(
             f"model.dropout={model.dropout}: dropout follows dense layers, and model.dense=() has none; leave it out"

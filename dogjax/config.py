@@ -105,6 +105,12 @@ class ModelConfig:
     # batch: what an epoch is evaluated with; precise: recomputed on clean training frames, with the weights held still.
     norm_statistics: str = _setting("running", choices=("running", "precise"))
     head: str = _setting("flatten", choices=("flatten", "average"))  # average: over positions, before the dense layers
+    # Of kernels, as Keras's of that name: normal has a standard deviation of .05.
+    initializer: str = _setting(
+        "glorot_uniform",
+        choices=("glorot_uniform", "he_normal", "lecun_normal", "orthogonal", "normal", "zeros", "ones"),
+    )
+    initializer_scale: float = _setting(1.0, low=0)  # kernels start as so many times what the initializer gives
     dtype: str = _setting("float32", choices=("float32", "bfloat16"))  # of the computation; parameters are float32
 
 

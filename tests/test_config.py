@@ -81,6 +81,12 @@ def test_every_config_file_is_valid_and_carries_its_command(name):
             {"model": {"widths": [], "kernels": [], "dense": [], "activation": "tanh"}},
             "model.activation='tanh': it follows convolutions and dense layers, and there are none; give",
         ),
+        (
+            {"model": {"initializer": "zeros", "initializer_scale": 2}},
+            "model.initializer_scale=2.0: model.initializer='zeros' is 0 at any scale; leave it out",
+        ),
+        ({"model": {"initializer": "he_norml"}}, "model.initializer='he_norml': .* did you mean 'he_normal'?"),
+        ({"model": {"initializer_scale": -1}}, "model.initializer_scale=-1.0: must be at least 0"),
         ({"data": {"source": "tfds", "name": "x", "fps": 2.0}}, "data.fps=2.0: data.source='tfds' does not use it"),
         (
             {"data": {"source": "tfds", "name": "x", "on_bad_video": "skip"}},
@@ -113,7 +119,8 @@ def test_field_names_are_the_contract_s():
         "validation_only",
         "augment": "zoom rotation width_shift height_shift shear brightness channel_shift horizontal_flip "
         "vertical_flip fill validation",
-        "model": "widths kernels dense activation dropout norm norm_momentum norm_statistics head dtype",
+        "model": "widths kernels dense activation dropout norm norm_momentum norm_statistics head initializer "
+        "initializer_scale dtype",
         "optim": "name learning_rate momentum weight_decay schedule warmup_epochs clip_norm accumulate ema_decay "
         "label_smoothing loss",
         "train": "batch_size epochs drop_remainder checkpoint_every_epochs keep keep_weights max_minutes",

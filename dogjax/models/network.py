@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -27,6 +28,17 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "tanh": nn.tanh,
     "sigmoid": nn.sigmoid,
     "identity": lambda x: x,
+}
+# By `model.initializer`.
+INITIALIZERS: dict[str, nn.initializers.Initializer] = {
+    # The post's framework draws kernels so (Glorot & Bengio 2010, eq. 16).
+    "glorot_uniform": nn.initializers.glorot_uniform(),
+    "he_normal": nn.initializers.he_normal(),  # He et al. 2015, eq. 10, cut at two standard deviations
+    "lecun_normal": nn.initializers.lecun_normal(),
+    "orthogonal": nn.initializers.orthogonal(),  # Saxe et al. 2014
+    "normal": nn.initializers.normal(0.05),
+    "zeros": nn.initializers.zeros,
+    "ones": nn.initializers.ones,
 }
 
 
@@ -55,8 +67,7 @@ class Network(nn.Module):
           float32 `[batch, classes]`.
         """
         dtype = jnp.dtype(self.config.dtype)
-        # The post's framework draws kernels so (Glorot & Bengio 2010, eq. 16).
-        kernel_init = nn.initializers.glorot_uniform()
+        kernel_init = _kernel_init(self.config)
         activation = ACTIVATIONS[self.config.activation]
         x = ops.enter(images.astype(dtype))
         for width, kernel in zip(self.config.widths, self.config.kernels):
@@ -143,6 +154,16 @@ class GroupNorm(nn.Module):
         mean, variance = grouped.mean(axes, keepdims=True), grouped.var(axes, keepdims=True)
         normal = ((grouped - mean) * jax.lax.rsqrt(variance + EPSILON)).reshape(x.shape)
         return (normal * scale + bias).astype(x.dtype)
+
+
+def _kernel_init(config: ModelConfig) -> nn.initializers.Initializer:
+    """The configured initializer of kernels, times its scale."""
+    plain = INITIALIZERS[config.initializer]
+
+    def init(key: jax.Array, shape: Any, dtype: Any = jnp.float32, **options: Any) -> Any:
+        return config.initializer_scale * plain(key, shape, dtype, **options)
+
+    return init
 
 
 def _channel_axis(x: jax.Array) -> int:

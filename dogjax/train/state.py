@@ -117,8 +117,16 @@ def poke_parameter(params: Any, generator: np.random.Generator, dtype: str = "fl
       generator: draws the parameter.
       dtype: the type that the network computes in; the next larger number is one of this type, since the
         network rounds its parameters to it.
+
+    Raises:
+      UserError: all parameters are 0.
     """
     leaves, structure = jax.tree.flatten(params)
+    if not any(np.any(leaf) for leaf in leaves):
+        raise UserError(
+            "seeds.poke: every parameter starts at 0, and none can be moved; use another model.initializer, or an "
+            "initializer_scale above 0"
+        )
     sizes = np.cumsum([leaf.size for leaf in leaves])
     while True:
         position = int(generator.integers(sizes[-1]))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -14,7 +15,7 @@ import tensorflow as tf
 from dogjax.config import ModelConfig, OptimConfig
 from dogjax.errors import UserError
 from dogjax.models import ops
-from dogjax.models.network import ACTIVATIONS, GroupNorm, Network, check_sizes, count_parameters
+from dogjax.models.network import ACTIVATIONS, INITIALIZERS, GroupNorm, Network, check_sizes, count_parameters
 from dogjax.prng import Streams
 from dogjax.train.state import create_state, initial_variables
 from dogjax.train.step import make_train_step
@@ -164,6 +165,47 @@ def test_every_activation_of_the_configuration_is_there_and_never_falls():
     for name, activation in ACTIVATIONS.items():
         assert np.diff(np.asarray(activation(x))).min() >= -1e-6, name
         assert activation(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16, name
+
+
+def kernels_of(**changes) -> dict[str, np.ndarray]:
+    network = post_network(norm="none", widths=(16,), kernels=(5,), dense=(64,), **changes)
+    params = initialise(network, jnp.zeros((1, 32, 32, 3)))["params"]
+    assert not any(np.any(each["bias"]) for each in params.values())
+    return {name: np.asarray(each["kernel"]) for name, each in params.items()}
+
+
+KERAS_INITIALIZERS = {"normal": "random_normal"}
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_every_initializer_spreads_kernels_as_keras_s(name):
+    kernels = kernels_of(initializer=name)
+    assert set(kernels) == {"Conv_0", "Dense_0", "Dense_1"}
+    for layer, ours in kernels.items():
+        tf.keras.utils.set_random_seed(0)
+        initializer: Any = tf.keras.initializers.get(KERAS_INITIALIZERS.get(name, name))
+        theirs = initializer(ours.shape).numpy()
+        # The ratio of two standard deviations of n normal draws each errs by n^-.5: of 192 to 200,704 here.
+        assert ours.std() == pytest.approx(theirs.std(), rel=3.5 / ours.size**0.5), layer
+        # Tails tell a normal from one that is cut, and from a uniform.
+        ends = [np.abs(each).max() / (each.std() or 1) for each in (ours, theirs)]
+        assert ends[0] == pytest.approx(ends[1], rel=0.25), layer
+        if name == "orthogonal":
+            columns = ours.reshape(-1, ours.shape[-1])
+            np.testing.assert_allclose(columns.T @ columns, np.eye(ours.shape[-1]), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["glorot_uniform", "orthogonal", "ones"])
+def test_the_scale_multiplies_kernels_alone(name):
+    plain, doubled, none = (kernels_of(initializer=name, initializer_scale=scale) for scale in (1.0, 2.0, 0.0))
+    for layer, kernel in plain.items():
+        np.testing.assert_array_equal(doubled[layer], 2 * kernel)
+        assert np.any(kernel) and not np.any(none[layer])
+
+
+def test_every_initializer_of_the_configuration_is_there():
+    (field,) = (each for each in dataclasses.fields(ModelConfig) if each.name == "initializer")
+    assert field.metadata["choices"] == tuple(INITIALIZERS)
 
 
 @pytest.mark.parametrize("norm", ["batch", "group", "layer", "none"])

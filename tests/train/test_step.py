@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from dogjax.config import ModelConfig, OptimConfig
+from dogjax.errors import UserError
 from dogjax.models.network import Network
 from dogjax.prng import STREAMS, Streams
 from dogjax.train.state import create_state, initial_variables, poke_parameter, state_sha256
@@ -126,6 +127,11 @@ def test_poke_moves_no_parameter_that_is_0():
     poked = poke_parameter(params, Drawn(0, 2, 5, 4))
     assert not np.any(poked["a"])
     assert np.array_equal(poked["b"], [0, np.nextafter(np.float32(2), np.float32(3)), 0])
+
+
+def test_poke_of_a_network_of_zeros_is_refused():
+    with pytest.raises(UserError, match=r"seeds\.poke: every parameter starts at 0.*another model\.initializer"):
+        start(network=Network(dataclasses.replace(SMALL, initializer="zeros", norm="none"), 3), poke=True)
 
 
 def test_poke_of_a_network_in_bfloat16_survives_its_rounding():
