@@ -128,9 +128,8 @@ class OptimConfig:
     accumulate: int = _setting(1, low=1)  # batches to an update
     ema_decay: float = _setting(0.0, low=0, high=0.99999)  # 0: evaluate the last weights
     label_smoothing: float = _setting(0.0, low=0, high=0.99)  # share of the target spread over all classes
-    loss: str = _setting(
-        "cross_entropy", choices=("cross_entropy", "focal")
-    )  # of training; validation always uses cross_entropy
+    # Of training; validation always uses cross_entropy. mean_squared_error: of the softmax's probabilities.
+    loss: str = _setting("cross_entropy", choices=("cross_entropy", "focal", "mean_squared_error"))
 
 
 @dataclasses.dataclass(frozen=True)

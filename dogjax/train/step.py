@@ -50,9 +50,12 @@ def mean_loss(logits: jax.Array, labels: jax.Array, config: OptimConfig) -> jax.
 
     Returns:
       float32 scalar. Focal loss is (1 - p_t)^gamma times the cross-entropy (Lin et al., ICCV 2017,
-      eq. 4); smoothing mixes the uniform distribution into the target (Szegedy et al., CVPR 2016).
+      eq. 4); smoothing mixes the uniform distribution into the target (Szegedy et al., CVPR 2016). The mean squared
+      error is over classes too, between softmax and target: Keras's loss="mse" of a network that ends in a softmax.
     """
     targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), config.label_smoothing)
+    if config.loss == "mean_squared_error":
+        return ((jax.nn.softmax(logits) - targets) ** 2).mean()
     log_probabilities = jax.nn.log_softmax(logits)
     per_class = -targets * log_probabilities
     if config.loss == "focal":

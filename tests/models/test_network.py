@@ -118,21 +118,26 @@ def test_logits_equal_keras(keras_model, batch):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max())
 
 
-def test_training_step_equals_keras(keras_model, batch):
+@pytest.mark.parametrize("name", ["cross_entropy", "mean_squared_error"])
+def test_training_step_equals_keras(keras_model, batch, name):
     images, labels = batch
     network, optimizer = post_network(), optax.sgd(0.004)
     variables = copy_weights(keras_model)
     state = create_state(network, optimizer, SIDE, Streams(0), average=False, poke=False)
     state = state.replace(**variables, opt_state=optimizer.init(variables["params"]))
-    stepped, loss = jax.jit(make_train_step(network, optimizer, OptimConfig()))(
+    stepped, loss = jax.jit(make_train_step(network, optimizer, OptimConfig(loss=name)))(
         state, images, labels, jax.random.key(0)
     )
 
     twin = tf.keras.models.clone_model(keras_model)
     twin.set_weights(keras_model.get_weights())
-    cross_entropy = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    twin.compile(tf.keras.optimizers.SGD(0.004), cross_entropy)
-    keras_loss = twin.train_on_batch(images, labels)
+    if name == "mean_squared_error":
+        compiled = tf.keras.Sequential([twin, tf.keras.layers.Softmax()])
+        compiled.compile(tf.keras.optimizers.SGD(0.004), "mse")
+        keras_loss = compiled.train_on_batch(images, np.eye(CLASSES, dtype=np.float32)[labels])
+    else:
+        twin.compile(tf.keras.optimizers.SGD(0.004), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        keras_loss = twin.train_on_batch(images, labels)
 
     assert float(loss) == pytest.approx(float(keras_loss), rel=1e-5)
     theirs = copy_weights(twin)

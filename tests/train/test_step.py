@@ -210,6 +210,16 @@ def test_losses_have_their_hand_computed_values():
     assert smooth == pytest.approx(-(0.8 * np.log(0.7) + 0.1 * np.log(0.2) + 0.1 * np.log(0.1)), rel=1e-5)
 
 
+def test_the_mean_squared_error_is_between_softmax_and_smoothed_target():
+    logits, labels = jnp.log(jnp.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1]])), jnp.array([0, 1])
+    squares = mean_loss(logits, labels, OptimConfig(loss="mean_squared_error"))
+    by_hand = ((0.3**2 + 0.2**2 + 0.1**2) + (0.6**2 + 0.7**2 + 0.1**2)) / 3 / 2
+    assert float(squares) == pytest.approx(by_hand, rel=1e-5)
+    smooth = mean_loss(logits, labels, OptimConfig(loss="mean_squared_error", label_smoothing=0.3))
+    by_hand = ((0.1**2 + 0.1**2 + 0.0**2) + (0.5**2 + 0.5**2 + 0.0**2)) / 3 / 2
+    assert float(smooth) == pytest.approx(by_hand, rel=1e-5)
+
+
 def test_pooled_statistics_are_those_of_all_frames_at_once():
     statistics = jax.jit(make_batch_statistics(NETWORK))
     variables = start()[1].variables
