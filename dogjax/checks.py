@@ -7,7 +7,7 @@ from dogjax.errors import UserError
 from dogjax.strict import nearest_name
 
 if TYPE_CHECKING:
-    from dogjax.config import Config, DataConfig, StudyConfig
+    from dogjax.config import Config, DataConfig, SplitConfig, StudyConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +68,7 @@ def check_config(config: "Config", field_names: list[str], streams: tuple[str, .
         raise UserError(f"split.fold={split.fold}: must be below split.folds={split.folds}")
     if both := set(split.train_only) & set(split.validation_only):
         raise UserError(f"split.train_only and split.validation_only both name {sorted(both)}; name each label in one")
+    _check_class_shares(split)
     if optim.momentum and optim.name not in ("sgd", "rmsprop"):
         raise UserError(f"optim.momentum={optim.momentum}: optim.name='{optim.name}' has none; set it to 0, or use sgd")
     if optim.weight_decay and optim.name == "adam":
@@ -88,6 +89,29 @@ def check_config(config: "Config", field_names: list[str], streams: tuple[str, .
     _check_study(config.study, field_names, streams)
     _check_source(data)
     _check_effects(config)
+
+
+def _check_class_shares(split: "SplitConfig") -> None:
+    for pair in split.class_shares:
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+            raise UserError(
+                f"split.class_shares={split.class_shares}: give pairs of a label in quotes and a share, such as "
+                "(('rex',0.1),)"
+            )
+        label, share = pair
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise UserError(
+                f"split.class_shares: '{label}' has {share!r}; a share must be above 0 and at most 1 (to train without "
+                "the class, name it in split.validation_only)"
+            )
+        if label in split.validation_only:
+            raise UserError(
+                f"split.class_shares: '{label}' is in split.validation_only and has no training frames; leave it out "
+                "of one of them"
+            )
+    labels = [label for label, _ in split.class_shares]
+    if len(set(labels)) < len(labels):
+        raise UserError(f"split.class_shares={split.class_shares}: name each label once")
 
 
 def _check_source(data: "DataConfig") -> None:

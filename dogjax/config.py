@@ -67,6 +67,7 @@ class SplitConfig:
     gap_seconds: float | None = _setting(None, low=0)  # purged beside validation; None: a quarter block, at most 5 s
     train_fraction: float = _setting(1.0, low=1e-6, high=1)  # share of each class's training frames kept
     train_recordings: float = _setting(1.0, low=1e-6, high=1)  # share of each class's training recordings kept
+    class_shares: tuple = ()  # (label, share) pairs: of that class, only this share of the training frames is kept
     train_only: tuple[str, ...] = ()  # labels that never validate
     validation_only: tuple[str, ...] = ()  # labels that are never trained on
 

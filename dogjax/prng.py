@@ -35,6 +35,7 @@ SPLIT_DRAWS = {
     "diagnosis_middle": (6,),
     "diagnosis_quality": (7,),
     "train_recordings": (8,),
+    "class_shares": (9,),
 }
 
 

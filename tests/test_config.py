@@ -87,6 +87,20 @@ def test_every_config_file_is_valid_and_carries_its_command(name):
         ),
         ({"model": {"initializer": "he_norml"}}, "model.initializer='he_norml': .* did you mean 'he_normal'?"),
         ({"model": {"initializer_scale": -1}}, "model.initializer_scale=-1.0: must be at least 0"),
+        (
+            {"split": {"class_shares": ["rex", 0.1]}},
+            "split.class_shares=\\('rex', 0.1\\): give pairs of a label in quotes",
+        ),
+        ({"split": {"class_shares": [[3, 0.1]]}}, "give pairs of a label in quotes and a share"),
+        ({"split": {"class_shares": [["rex", 0.0]]}}, "'rex' has 0.0; a share must be above 0 and at most 1"),
+        ({"split": {"class_shares": [["rex", 1.5]]}}, "'rex' has 1.5; a share must be above 0 and at most 1"),
+        ({"split": {"class_shares": [["rex", "half"]]}}, "'rex' has 'half'; a share must be above 0"),
+        ({"split": {"class_shares": [["rex", True]]}}, "'rex' has True; a share must be above 0"),
+        ({"split": {"class_shares": [["rex", 0.1], ["rex", 0.2]]}}, "name each label once"),
+        (
+            {"split": {"class_shares": [["rex", 0.1]], "validation_only": ["rex"]}},
+            "'rex' is in split.validation_only and has no training frames; leave it out of one",
+        ),
         ({"data": {"source": "tfds", "name": "x", "fps": 2.0}}, "data.fps=2.0: data.source='tfds' does not use it"),
         (
             {"data": {"source": "tfds", "name": "x", "on_bad_video": "skip"}},
@@ -115,8 +129,8 @@ def test_field_names_are_the_contract_s():
     expected = {
         "seeds": "split init order augment dropout poke",
         "data": "source path name fps image_size scale on_bad_video mask augment_on merge_labels cache_dir",
-        "split": "strategy folds fold block_seconds gap_seconds train_fraction train_recordings train_only "
-        "validation_only",
+        "split": "strategy folds fold block_seconds gap_seconds train_fraction train_recordings class_shares "
+        "train_only validation_only",
         "augment": "zoom rotation width_shift height_shift shear brightness channel_shift horizontal_flip "
         "vertical_flip fill validation",
         "model": "widths kernels dense activation dropout norm norm_momentum norm_statistics head initializer "

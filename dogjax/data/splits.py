@@ -29,7 +29,7 @@ class Split:
 
     `block_seconds` and `gap_seconds` are those in force; None unless the strategy is `block`. `purged` counts the
     frames on neither side: within the gap, or of a one-sided label whose group is on the other side. Frames that
-    `train_fraction` or `train_recordings` drop are not counted.
+    `train_fraction`, `train_recordings` or `class_shares` drop are not counted.
     """
 
     train: np.ndarray
@@ -84,6 +84,9 @@ def _check_labels(table: FrameTable, config: SplitConfig) -> None:
         for name in getattr(config, field):
             if name not in table.label_names:
                 raise UserError(f"split.{field}: no label '{name}'; the labels are {', '.join(table.label_names)}")
+    for name, _ in config.class_shares:
+        if name not in table.label_names:
+            raise UserError(f"split.class_shares: no label '{name}'; the labels are {', '.join(table.label_names)}")
     if len(table.label_names) - len(set(config.validation_only)) < 2:
         raise UserError(
             f"split.validation_only={config.validation_only}: fewer than two classes would be trained on, and nothing "

@@ -148,6 +148,31 @@ def test_fewer_training_recordings_are_whole_ones_of_each_dog_with_the_same_vali
     assert len(np.unique(table.recording[thinned.train])) > 1 and set(thinned.train) < set(half.train)
 
 
+def test_a_class_keeps_its_own_share_of_the_training_frames():
+    table = three_dogs()
+    configs = [SplitConfig(class_shares=pairs) for pairs in ((), (("bea", 0.5),), (("bea", 0.1), ("cole", 1e-6)))]
+    whole, half, tenth = (split_frames(table, config, STREAMS) for config in configs)
+    counts = [np.bincount(table.label[each.train]) for each in (whole, half, tenth)]
+    assert counts[1].tolist() == [counts[0][0], round(counts[0][1] / 2), counts[0][2]]
+    assert counts[2].tolist() == [counts[0][0], round(counts[0][1] / 10), 1]
+    ash, bea = (lambda each, dog=dog: each.train[table.label[each.train] == dog] for dog in (0, 1))
+    assert np.array_equal(ash(tenth), ash(whole)) and set(bea(tenth)) < set(bea(half)) < set(bea(whole))
+    assert np.array_equal(tenth.train, np.sort(tenth.train)) and tenth.train.dtype == np.int64
+    for split, config in ((half, configs[1]), (tenth, configs[2])):
+        assert np.array_equal(split.validation, whole.validation)
+        assert audit_split(table, split, config)["purged_frames"] == whole.purged
+    # Of what train_fraction leaves.
+    both = split_frames(table, SplitConfig(train_fraction=0.5, class_shares=(("bea", 0.5),)), STREAMS)
+    fraction = split_frames(table, SplitConfig(train_fraction=0.5), STREAMS)
+    assert set(both.train) < set(fraction.train)
+    assert len(bea(both)) == round(len(bea(fraction)) / 2) and len(ash(both)) == len(ash(fraction))
+
+
+def test_a_share_of_a_class_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match=r"split\.class_shares: no label 'rex'; the labels are ash, bea, cole"):
+        split_frames(three_dogs(), SplitConfig(class_shares=(("rex", 0.5),)), STREAMS)
+
+
 def test_recordings_that_are_not_named_cannot_be_dropped():
     table = make_table([("ash", "", "", 20), ("bea", "", "", 20)])
     with pytest.raises(UserError, match=r"split.train_recordings=0.5: the data name no recordings"):
