@@ -139,6 +139,9 @@ class TrainConfig:
 
     batch_size: int = _setting(64, low=1)  # frames to a step
     epochs: int = _setting(100, low=1)
+    # Of the training frames, as many in each epoch. in_order: by class, recording and time, as Keras's shuffle=False on
+    # a folder; balanced: as many of each class, so that a small class repeats.
+    sampling: str = _setting("shuffled", choices=("shuffled", "balanced", "in_order"))
     drop_remainder: bool = False  # false trains on the smaller last batch of an epoch, as Keras does
     checkpoint_every_epochs: int = _setting(1, low=1)  # and at the end
     keep: int = _setting(3, low=1)  # checkpoints to resume from

@@ -101,6 +101,10 @@ def test_every_config_file_is_valid_and_carries_its_command(name):
             {"split": {"class_shares": [["rex", 0.1]], "validation_only": ["rex"]}},
             "'rex' is in split.validation_only and has no training frames; leave it out of one",
         ),
+        (
+            {"train": {"sampling": "random"}},
+            "train.sampling='random': must be one of shuffled, balanced, in_order; known",
+        ),
         ({"data": {"source": "tfds", "name": "x", "fps": 2.0}}, "data.fps=2.0: data.source='tfds' does not use it"),
         (
             {"data": {"source": "tfds", "name": "x", "on_bad_video": "skip"}},
@@ -137,7 +141,7 @@ def test_field_names_are_the_contract_s():
         "initializer_scale dtype",
         "optim": "name learning_rate momentum weight_decay schedule warmup_epochs clip_norm accumulate ema_decay "
         "label_smoothing loss",
-        "train": "batch_size epochs drop_remainder checkpoint_every_epochs keep keep_weights max_minutes",
+        "train": "batch_size epochs sampling drop_remainder checkpoint_every_epochs keep keep_weights max_minutes",
         "study": "kind streams replicates bases lengths arms width shard submit shards slurm_partition",
     }
     names = ["seed", *(f"{group}.{field}" for group, fields in expected.items() for field in fields.split())]

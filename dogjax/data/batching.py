@@ -1,20 +1,22 @@
 """Chooses the frames of each batch, and draws their transforms: for tf.data and for devices alike.
 
-Training batch t depends on the seeds and on t alone: its epoch is t // steps_per_epoch, the epoch's order is a
-permutation seeded by stream `order`, and a frame's transform is seeded by stream `augment`, the epoch and the frame. No
-iterator has a state worth saving, so a run that resumes at step t begins with batch t.
+Training batch t depends on the seeds and on t alone: its epoch is t // steps_per_epoch, the epoch's order is seeded by
+stream `order`, and a frame's transform is seeded by stream `augment`, the epoch and the visit (`sampling.py`): the
+frame, unless it has come before in the epoch. No iterator has a state worth saving, so a run that resumes at step t
+begins with batch t.
 """
 
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from dogjax.config import Config
-from dogjax.data.order import order_of_epoch
 from dogjax.data.philox import fold_in
 from dogjax.data.pixels import Scaling
+from dogjax.data.sampling import visits_of_epoch
 from dogjax.data.splits import Split
 from dogjax.data.table import FrameTable, Images
 from dogjax.data.transforms import Transforms, draw_transforms
@@ -59,29 +61,37 @@ class Batching:
     def draws(self) -> tuple:
         """Two sources of one class with equal `draws` give the same training batches."""
         train, seeds = self.config.train, (self.streams.tf_seed(name).tobytes() for name in ("order", "augment"))
-        size = (train.batch_size, train.drop_remainder)
+        size = (train.batch_size, train.drop_remainder, train.sampling)
         return self.config.data, self.config.augment, *size, self.split.sha256(self.table), *seeds
 
     def train_frames(self, step: int) -> np.ndarray:
         """Returns the frame numbers of one training batch: int64 `[batch]`."""
+        return self.frames_of(self.train_visits(step))
+
+    def train_visits(self, step: int) -> np.ndarray:
+        """Returns the visits of one training batch: int64 `[batch]`."""
         epoch, place = divmod(step, self.steps_per_epoch)
         return self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
 
     @functools.cached_property
     def _order(self) -> Callable[[int], np.ndarray]:
-        """A function of the epoch: the training frames in its order. It is asked at every step."""
+        """A function of the epoch: its visits in their order. It is asked at every step."""
 
         @functools.lru_cache(maxsize=ORDERS_KEPT)
         def order(epoch: int) -> np.ndarray:
             seed = fold_in(self.streams.tf_seed("order"), epoch)
-            return self.split.train[order_of_epoch(seed, len(self.split.train))]
+            return visits_of_epoch(self.table, self.split.train, self.config.train.sampling, seed)
 
         return order
 
-    def transforms(self, frames: np.ndarray, epoch: int) -> Transforms:
-        """Draws the transforms of frames in an epoch."""
+    def frames_of(self, visits: Any) -> Any:
+        """Returns the frame of each visit: int64 `[batch]`, in NumPy or TensorFlow as `visits` are."""
+        return visits % len(self.table)
+
+    def transforms(self, visits: np.ndarray, epoch: int) -> Transforms:
+        """Draws the transforms of visits in an epoch; a frame's number is its first visit."""
         seed = fold_in(self.streams.tf_seed("augment"), epoch)
-        return draw_transforms(frames, self.config.data.image_size, self.config.augment, seed)
+        return draw_transforms(visits, self.config.data.image_size, self.config.augment, seed)
 
     def validation_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the frames of each validation batch, and a mask: int64 and float32 `[batches, batch]`.

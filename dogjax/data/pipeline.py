@@ -60,8 +60,8 @@ class Pipeline(Batching):
     @functools.cached_property
     def _load_train(self) -> Load:
         def load(step: tf.Tensor) -> dict[str, tf.Tensor]:
-            chosen = _computed(self.train_frames, [step], tf.int64, [None])
-            return self._batch(self._augmented(chosen, step // self.steps_per_epoch), chosen)
+            visits = _computed(self.train_visits, [step], tf.int64, [None])
+            return self._batch(self._augmented(visits, step // self.steps_per_epoch), self.frames_of(visits))
 
         return tf.function(load, autograph=False)
 
@@ -86,15 +86,15 @@ class Pipeline(Batching):
 
         return tf.function(load, autograph=False)
 
-    def _augmented(self, frames: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
-        images, config = self.images.gather(frames), self.config.augment
+    def _augmented(self, visits: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        images, config = self.images.gather(self.frames_of(visits)), self.config.augment
         if not changes_frames(config):
             return images
-        stacked = _computed(self._stacked_transforms, [frames, epoch], tf.float32, [len(Transforms._fields), None])
+        stacked = _computed(self._stacked_transforms, [visits, epoch], tf.float32, [len(Transforms._fields), None])
         return augment_in_graph(images, Transforms(*tf.unstack(stacked)), config)
 
-    def _stacked_transforms(self, frames: np.ndarray, epoch: int) -> np.ndarray:
-        return np.stack(self.transforms(frames, epoch))
+    def _stacked_transforms(self, visits: np.ndarray, epoch: int) -> np.ndarray:
+        return np.stack(self.transforms(visits, epoch))
 
     def _batch(self, images: tf.Tensor, frames: tf.Tensor) -> dict[str, tf.Tensor]:
         return {

@@ -55,7 +55,7 @@ class DeviceBatches(Batching):
         """Yields the training batches of the steps `start`, ..., `stop - 1`."""
         augmented = changes_frames(self.config.augment)
         for step in range(start, stop):
-            yield self._batch(self.train_frames(step), step // self.steps_per_epoch if augmented else None)
+            yield self._batch(self.train_visits(step), step // self.steps_per_epoch if augmented else None)
 
     def validation_batches(self, epoch: int, epochs: int = 1) -> Iterator[dict[str, Any]]:
         """Yields every validation frame once an epoch, in order; each epoch's last batch is padded to the full size.
@@ -75,9 +75,10 @@ class DeviceBatches(Batching):
         """Yields at most `limit` training frames without augmentation, in full batches of one size."""
         return (self._batch(frames, None) for frames in self.clean_rows(limit))
 
-    def _batch(self, frames: np.ndarray, epoch: int | None) -> dict[str, Any]:
+    def _batch(self, visits: np.ndarray, epoch: int | None) -> dict[str, Any]:
         """Loads a batch; `epoch` is None where it is not augmented."""
-        changes = None if epoch is None else _changes(self.transforms(frames, epoch), self.config)
+        frames = self.frames_of(visits)
+        changes = None if epoch is None else _changes(self.transforms(visits, epoch), self.config)
         image = _load(
             _resident(self.images, len(self.table), self.devices),
             frames.astype(np.int32),

@@ -69,7 +69,7 @@ def draw_transforms(frames: np.ndarray, side: int, config: AugmentConfig, seed: 
     """Draws the transforms of frames of `side` x `side` pixels.
 
     Args:
-      frames: int64 `[batch]`, the index of each frame in its dataset.
+      frames: int64 `[batch]`, the index of each frame in its dataset, or another number that is its own.
       side: pixels.
       config: the options that are on.
       seed: int64 `[2]`, the epoch's seed of stream `augment`.

@@ -60,6 +60,37 @@ def test_an_epoch_shows_every_training_frame_once_in_an_order_of_its_own():
     assert np.sum(np.array(first) == run.split.train) < 9
 
 
+def test_in_order_every_epoch_shows_the_frames_class_after_class():
+    run = pipeline(train={"sampling": "in_order"})
+    assert epoch_frames(run, 0) == epoch_frames(run, 1) == run.split.train.tolist()
+
+
+BALANCED = {"split": {"class_shares": (("ash", 0.1),)}, "train": {"sampling": "balanced"}}
+
+
+def test_a_balanced_epoch_has_as_many_frames_of_each_class_and_depends_on_the_step_alone():
+    run = pipeline(**BALANCED)
+    steps = run.steps_per_epoch
+    assert len(run.split.train) == 315 and steps == 10
+    whole = list(run.train_batches(0, 2 * steps))
+    assert np.bincount(np.concatenate([batch["label"] for batch in whole[:steps]])).tolist() == [105] * 3
+    assert_batches_equal(run.train_batches(steps - 3, 2 * steps), whole[steps - 3 :])
+    other = pipeline({"order": 1}, **BALANCED)
+    assert epoch_frames(other, 0) != epoch_frames(run, 0)
+
+
+def test_a_frame_that_comes_again_in_an_epoch_is_augmented_in_another_way():
+    plain, run = pipeline(split=BALANCED["split"]), pipeline(**BALANCED)
+    once, balanced = (list(each.train_batches(0, each.steps_per_epoch)) for each in (plain, run))
+    frames, images = (np.concatenate([batch[name] for batch in balanced]) for name in ("frame", "image"))
+    frame = next(each for each in run.split.train if np.sum(frames == each) > 2)
+    seen = {each.tobytes() for each in images[frames == frame]}
+    assert len(seen) == np.sum(frames == frame)
+    # One of them is what an epoch that shows the frame once shows.
+    shown = next(batch["image"][batch["frame"] == frame] for batch in once if frame in batch["frame"])
+    assert shown.tobytes() in seen
+
+
 def test_the_order_is_uniform_over_places():
     """Each frame's mean place over 200 epochs lies near the middle: the permutation has no favourites."""
     run = pipeline(augment={"zoom": 0.0, "horizontal_flip": False, "vertical_flip": False}, train={"batch_size": 450})
@@ -184,7 +215,14 @@ def test_pipelines_with_equal_draws_give_equal_batches_and_others_do_not(stream)
 
 
 @pytest.mark.parametrize(
-    "groups", [{"augment": {"zoom": 0.3}}, {"data": {"scale": "unit"}}, {"train": {"batch_size": 16}}]
+    "groups",
+    [
+        {"augment": {"zoom": 0.3}},
+        {"data": {"scale": "unit"}},
+        {"train": {"batch_size": 16}},
+        {"train": {"sampling": "balanced"}},
+        {"train": {"sampling": "in_order"}},
+    ],
 )
 def test_pipelines_that_are_configured_otherwise_have_other_draws(groups):
     assert pipeline().draws != pipeline(**groups).draws

@@ -64,6 +64,14 @@ def test_batches_of_frames_that_are_not_turned_have_the_bits_of_tensorflow(augme
     assert not differences(devices.clean_training_batches(100), host.clean_training_batches(100)).any()
 
 
+@pytest.mark.parametrize("sampling", ["balanced", "in_order"])
+def test_batches_have_the_bits_of_tensorflow_however_frames_are_sampled(sampling):
+    split = {"class_shares": (("ash", 0.1),)}
+    host, devices = both(augment=POST, split=split, train={"sampling": sampling})
+    stop = host.steps_per_epoch
+    assert not differences(devices.train_batches(0, stop), host.train_batches(0, stop)).any()
+
+
 @pytest.mark.parametrize("fill", ["nearest", "constant", "reflect", "wrap"])
 def test_pixels_of_turned_frames_differ_by_the_rounding_of_a_position(fill):
     host, devices = both(augment=MOVED | {"fill": fill})
