@@ -13,6 +13,7 @@ from dogjax.prng import Streams
 from dogjax.train.loop import Replicas
 from dogjax.train.state import TrainState, create_state
 from dogjax.train.step import Step, make_train_step, scan_steps, vmap_replicas
+from dogjax.train.step_numbers import StepNumbers
 
 runtime.start()
 
@@ -26,7 +27,7 @@ def train_step(size: int, frames: int = post.BATCH, dtype: str = "float32") -> C
 
     def one() -> None:
         nonlocal state
-        state, _ = compiled(state, images, labels, key)
+        state, _ = compiled(state, images, labels, key, StepNumbers())
 
     return post.lap_of(one, lambda: jax.block_until_ready(state))
 
@@ -43,7 +44,7 @@ def replicas(size: int, count: int) -> Callable[[], float]:
 
     def one() -> None:
         nonlocal states
-        states, _ = together.steps(states, images, labels, keys)
+        states, _ = together.steps(states, images, labels, keys, [StepNumbers()] * count)
 
     lap = post.lap_of(one, lambda: jax.block_until_ready(states))
     return lambda: lap() / count

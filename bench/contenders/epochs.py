@@ -51,11 +51,12 @@ def compute() -> Callable[[], float]:
     validation = list(devices.prefetch(pipeline.validation_batches(0), ("image",)))
     clean = list(devices.prefetch(pipeline.clean_training_batches(PRECISE_FRAMES), ("image",)))
     state, key = experiment.initial_state(), experiment.streams.key("dropout")
+    numbers = experiment.numbers(0, 1)  # of every step: the rate is constant
 
     def one() -> None:
         nonlocal state
         for batch in train:
-            state, _ = experiment.program.train_steps(state, [batch["image"]], [batch["label"]], key)
+            state, _ = experiment.program.train_steps(state, [batch["image"]], [batch["label"]], key, numbers)
         statistics = [experiment.program.batch_statistics(state.evaluated, batch["image"]) for batch in clean]
         params, both = state.evaluated["params"], [state.evaluated["batch_stats"]] * 2  # the running, and the measured
         jax.block_until_ready([experiment.program.predict(params, both, batch["image"]) for batch in validation])

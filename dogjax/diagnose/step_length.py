@@ -15,19 +15,14 @@ from dogjax.config import ModelConfig, OptimConfig
 from dogjax.models.network import Network
 from dogjax.train.experiment import Experiment
 from dogjax.train.state import Variables
-from dogjax.train.step import PROGRAMS_KEPT, make_optimizer, make_schedule, mean_loss
+from dogjax.train.step import PROGRAMS_KEPT, make_optimizer, mean_loss
+from dogjax.train.step_numbers import StepNumbers, make_schedule, step_numbers, without_numbers
 
 BATCHES = 6
 # Parts and multiples of the run's own step.
 MULTIPLES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
-# The clipped gradient and the decay alone.
-_AT_RATE_1: dict[str, Any] = {
-    "momentum": 0.0,
-    "learning_rate": 1.0,
-    "schedule": "constant",
-    "warmup_epochs": 0.0,
-    "accumulate": 1,
-}
+# The clipped gradient and the decay alone, of one batch.
+_ALONE: dict[str, Any] = {"momentum": 0.0, "accumulate": 1}
 
 
 def measure_step_length(experiment: Experiment, network: Variables, epoch: int) -> dict[str, Any]:
@@ -49,16 +44,16 @@ def measure_step_length(experiment: Experiment, network: Variables, epoch: int) 
     schedule = make_schedule(optim, experiment.pipeline.steps_per_epoch, experiment.config.train.epochs)
     # Momentum m makes steps 1 / (1 - m) times as long, where the gradient stays.
     rate = float(np.asarray(schedule(start // optim.accumulate))) / (1 - optim.momentum)
-    losses = _losses_along_step(
-        experiment.config.model, len(experiment.table.label_names), dataclasses.replace(optim, **_AT_RATE_1)
-    )
+    alone = dataclasses.replace(optim, **_ALONE)
+    numbers = step_numbers(alone).replace(learning_rate=np.float32(1))
+    losses = _losses_along_step(experiment.config.model, len(experiment.table.label_names), without_numbers(alone))
     distances = np.array(MULTIPLES, np.float32) * np.float32(rate)
     key = experiment.streams.key("dropout")
     batches = experiment.pipeline.train_batches(start, start + BATCHES)
     drawn = experiment.devices.prefetch(batches, ("image", "label"))
     found = np.stack(
         [
-            losses(network, batch["image"], batch["label"], jax.random.fold_in(key, start + number), distances)
+            losses(network, batch["image"], batch["label"], jax.random.fold_in(key, start + number), numbers, distances)
             for number, batch in enumerate(drawn)
         ]
     )
@@ -79,16 +74,16 @@ def _unknown(note: str) -> dict[str, Any]:
     return {"best_multiple": None, "losses": None, "note": note}
 
 
-@functools.lru_cache(maxsize=PROGRAMS_KEPT)  # runs of other rates share it
+@functools.lru_cache(maxsize=PROGRAMS_KEPT)  # runs of other rates and decays share it
 def _losses_along_step(model: ModelConfig, classes: int, config: OptimConfig) -> Any:
-    """Returns a function of (variables, images, labels, dropout key, distances): the loss after each distance.
+    """Returns a function of (variables, images, labels, dropout key, numbers, distances): the loss after each.
 
     Args:
       model: the network's.
       classes: their number.
-      config: the optimizer's, with the fields of `_AT_RATE_1`.
+      config: the optimizer's, with the fields of `_ALONE`, and `without_numbers`.
     """
-    network, optimizer = Network(model, classes), make_optimizer(config, 1, 1)
+    network, optimizer = Network(model, classes), make_optimizer(config)
 
     def loss_of(params: Any, variables: Variables, images: jax.Array, labels: jax.Array, key: jax.Array) -> jax.Array:
         logits, _ = network.apply(
@@ -102,18 +97,26 @@ def _losses_along_step(model: ModelConfig, classes: int, config: OptimConfig) ->
         return mean_loss(logits, labels, config)
 
     @jax.jit
-    def step_of(params: Any, *batch: Any) -> Any:
-        return optimizer.update(jax.grad(loss_of)(params, *batch), optimizer.init(params), params)[0]
+    def step_of(params: Any, numbers: StepNumbers, *batch: Any) -> Any:
+        gradients = jax.grad(loss_of)(params, *batch)
+        return optimizer.update(gradients, optimizer.init(params), params, numbers=numbers)[0]
 
     @jax.jit
     def loss_after(params: Any, step: Any, distance: jax.Array, *batch: Any) -> jax.Array:
         return loss_of(jax.tree.map(lambda at, along: at + distance * along, params, step), *batch)
 
-    def losses(variables: Variables, images: jax.Array, labels: jax.Array, key: jax.Array, distances: np.ndarray):
+    def losses(
+        variables: Variables,
+        images: jax.Array,
+        labels: jax.Array,
+        key: jax.Array,
+        numbers: StepNumbers,
+        distances: np.ndarray,
+    ) -> np.ndarray:
         def batch() -> tuple[Any, ...]:
             return variables, images, labels, jax.random.clone(key)  # the same draws each time, on purpose
 
-        step = step_of(variables["params"], *batch())
+        step = step_of(variables["params"], numbers, *batch())
         return np.stack([loss_after(variables["params"], step, distance, *batch()) for distance in distances])
 
     return losses

@@ -108,7 +108,8 @@ def _next_batch(runs: Sequence[PlannedRun], width: int, builder: _Builder) -> li
     alike = [run for run in runs if _without_seeds(run.config) == _without_seeds(runs[0].config)][:width]
     built = [(run, builder.experiment(run.config)) for run in alike]
     # Runs of another split may have another number of steps, and then do not train side by side.
-    return [(run, experiment) for run, experiment in built if experiment.program is built[0][1].program]
+    steps = built[0][1].pipeline.steps_per_epoch
+    return [(run, experiment) for run, experiment in built if experiment.pipeline.steps_per_epoch == steps]
 
 
 def _without_seeds(config: Config) -> Config:

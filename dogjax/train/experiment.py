@@ -23,6 +23,7 @@ from dogjax.train.batches import Batches, ValidationFeed
 from dogjax.train.identity import keep_compiled_programs
 from dogjax.train.state import TrainState, Variables, create_state
 from dogjax.train.step import PRECISE_FRAMES, Program, make_program, pool_statistics
+from dogjax.train.step_numbers import StepNumbers, learning_rates, step_numbers
 
 if TYPE_CHECKING:
     from dogjax.data.frames import GraphImages
@@ -78,6 +79,10 @@ class Experiment:
         )
         return self.devices.replicate(state)
 
+    def numbers(self, step: int, count: int) -> StepNumbers:
+        """Returns the numbers of the steps `step`, ..., `step + count - 1`, as `Program.train_steps` takes them."""
+        return self._numbers.replace(learning_rate=self._learning_rates[step : step + count])
+
     def validation_logits(self, epoch: int, *networks: Variables) -> list[np.ndarray]:
         """Computes, for each network, float32 `[validation frames, classes]` in the order of `validation`."""
         placed = ((batch["image"], batch["mask"] > 0) for batch in self._validation_batches(epoch))
@@ -97,6 +102,14 @@ class Experiment:
         """Returns the variables with BatchNorm's statistics measured anew on clean training frames."""
         statistics = (self.program.batch_statistics(variables, batch["image"]) for batch in self._clean_batches())
         return variables | {"batch_stats": self.devices.replicate(pool_statistics(statistics))}
+
+    @functools.cached_property
+    def _numbers(self) -> StepNumbers:
+        return self.devices.replicate(step_numbers(self.config.optim))
+
+    @functools.cached_property
+    def _learning_rates(self) -> np.ndarray:
+        return learning_rates(self.config.optim, self.pipeline.steps_per_epoch, self.config.train.epochs)
 
     def _validation_batches(self, epoch: int) -> Iterable[dict[str, Any]]:
         if not self.config.augment.validation and self._fit_on_devices(len(self.split.validation)):
@@ -169,9 +182,7 @@ def build_experiment(config: Config, material: Material | None = None) -> Experi
         pipeline=pipeline,
         devices=devices,
         streams=streams,
-        program=make_program(
-            config.model, config.optim, len(table.label_names), pipeline.steps_per_epoch, config.train.epochs
-        ),
+        program=make_program(config.model, config.optim, len(table.label_names)),
     )
 
 

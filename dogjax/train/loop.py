@@ -7,7 +7,7 @@ launch.py main, _train        flags and configuration                           
     Loop.complete, advance    to the end of the run, of an epoch                          here
       TrainingFeed.batches    batch t, a pure function of the seeds and t                 batches.py
       Replicas.steps          one run's steps, or several runs' side by side              here
-        Program.train_steps   compiled: train_step(state, images, labels, dropout key)    step.py
+        Program.train_steps   compiled: train_step(state, images, labels, key, numbers)   step.py
           mean_loss           the loss                                                    step.py
           optimizer.update    the updates; optax.apply_updates gives the new parameters   step.py
       Run.take                the next state; the host does not wait for the device       run.py
@@ -32,6 +32,7 @@ from dogjax.train.batches import TrainingFeed
 from dogjax.train.experiment import Material, build_experiment
 from dogjax.train.run import Run, open_run
 from dogjax.train.state import TrainState
+from dogjax.train.step_numbers import StepNumbers
 from dogjax.train.workdir import Workdir
 
 # Steps to a dispatch on an accelerator, where a step may be over before the host has sent the next one. A CPU has no
@@ -147,7 +148,8 @@ class Loop:
         batches = [self._feeds[id(run)].batches(run.step, count) for run in runs]
         images, labels = ([[batch[name] for batch in of_run] for of_run in batches] for name in ("image", "label"))
         states, keys = [run.state for run in runs], [self._keys[id(run)] for run in runs]
-        states, losses = self._replicas.steps(states, images, labels, keys)
+        numbers = [run.experiment.numbers(run.step, count) for run in runs]
+        states, losses = self._replicas.steps(states, images, labels, keys, numbers)
         self._under_way.append(losses)
         if len(self._under_way) > DISPATCHES_UNDER_WAY:
             jax.block_until_ready(self._under_way.popleft())
@@ -242,6 +244,7 @@ class Replicas:
         images: Sequence[Sequence[jax.Array]],
         labels: Sequence[Sequence[jax.Array]],
         keys: Sequence[jax.Array],
+        numbers: Sequence[StepNumbers],
     ) -> tuple[list[TrainState], list[jax.Array]]:
         """Takes the same number of steps of every replica; donates the states that it is given.
 
@@ -250,16 +253,17 @@ class Replicas:
           images: for each replica a batch a step, `[batch, side, side, 3]`; replicas may name the same arrays.
           labels: likewise, `[batch]`.
           keys: each replica's dropout key.
+          numbers: each replica's, with a learning rate a step.
 
         Returns:
           The next states, and each replica's losses `[steps]`.
         """
         if len(states) == 1:
-            state, losses = self._train_steps(states[0], images[0], labels[0], keys[0])
+            state, losses = self._train_steps(states[0], images[0], labels[0], keys[0], numbers[0])
             return [state], [losses]
         if self._vmapped:
-            return self._train_replicas(list(states), list(images), list(labels), list(keys))
-        results = list(self._threads.map(self._take_one, states, images, labels, keys))
+            return self._train_replicas(list(states), list(images), list(labels), list(keys), list(numbers))
+        results = list(self._threads.map(self._take_one, states, images, labels, keys, numbers))
         return [state for state, _ in results], [losses for _, losses in results]
 
     def _take_one(self, *arguments: Any) -> Any:

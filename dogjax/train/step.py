@@ -2,7 +2,7 @@
 
 `make_program` makes the functions that a run computes on its devices, compiled on first use:
 
-    train_steps       some steps in turn              state, batches, key -> state, losses
+    train_steps       some steps in turn              state, batches, key, numbers -> state, losses
     train_replicas    the same for several runs       lists of these, as one function
     predict           logits of a batch               params, statistics, images -> logits
     batch_statistics  BatchNorm's of one batch        variables, images -> batch_stats
@@ -25,10 +25,13 @@ from dogjax.models.network import Network
 from dogjax.prefetch import prefetch
 from dogjax.prng import PRNG
 from dogjax.train.state import TrainState, Variables
+from dogjax.train.step_numbers import StepNumbers, is_constant, without_numbers
 
-Step = Callable[[TrainState, jax.Array, jax.Array, jax.Array], tuple[TrainState, jax.Array]]
-# The same with a sequence of batches, and a loss for each.
-Steps = Callable[[TrainState, Sequence[jax.Array], Sequence[jax.Array], jax.Array], tuple[TrainState, jax.Array]]
+Step = Callable[[TrainState, jax.Array, jax.Array, jax.Array, StepNumbers], tuple[TrainState, jax.Array]]
+# The same with a sequence of batches, a learning rate for each, and a loss for each.
+Steps = Callable[
+    [TrainState, Sequence[jax.Array], Sequence[jax.Array], jax.Array, StepNumbers], tuple[TrainState, jax.Array]
+]
 
 # The value that Lin et al. (ICCV 2017, section 5.1) found best.
 FOCAL_GAMMA = 2.0
@@ -63,17 +66,33 @@ def mean_loss(logits: jax.Array, labels: jax.Array, config: OptimConfig) -> jax.
     return per_class.sum(-1).mean()
 
 
-def make_optimizer(config: OptimConfig, steps_per_epoch: int, epochs: int) -> optax.GradientTransformation:
+def make_optimizer(config: OptimConfig) -> optax.GradientTransformationExtraArgs:
     """Chains clipping, the named rule, decoupled weight decay and the learning rate.
+
+    Its `update` takes a step's `StepNumbers` by the name `numbers`; `config` says which of them are there.
 
     Weight decay is decoupled (Loshchilov & Hutter, ICLR 2019) and acts on kernels only: a decayed norm
     scale or bias changes what the norm does. Gradients are averaged over `accumulate` batches first.
     """
+    # Of an update that is 0 until enough batches are averaged, a compiler takes a constant rate last, and a variable
+    # one first; what it takes last it rounds together with the parameter. Written so, both keep their bits.
+    rate_last = config.accumulate > 1 and is_constant(config)
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+        numbers: StepNumbers = extra["numbers"]
+        inner = numbers.replace(learning_rate=1.0) if rate_last else numbers
+        updates, state = _optimizer_of(config, inner).update(updates, state, params)
+        return jax.tree.map(lambda leaf: numbers.learning_rate * leaf, updates) if rate_last else updates, state
+
+    return optax.GradientTransformationExtraArgs(_optimizer_of(config, StepNumbers()).init, update)
+
+
+def _optimizer_of(config: OptimConfig, numbers: StepNumbers) -> optax.GradientTransformation:
     parts = [
-        optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity(),
-        _rule(config),
-        optax.add_decayed_weights(config.weight_decay, mask=_is_kernel) if config.weight_decay else optax.identity(),
-        optax.scale_by_learning_rate(make_schedule(config, steps_per_epoch, epochs)),
+        optax.clip_by_global_norm(numbers.clip_norm) if config.clip_norm else optax.identity(),
+        _rule(config, numbers),
+        optax.add_decayed_weights(numbers.weight_decay, mask=_is_kernel) if config.weight_decay else optax.identity(),
+        optax.scale_by_learning_rate(lambda _: numbers.learning_rate),  # a schedule, whose state counts the updates
     ]
     optimizer = optax.chain(*parts)
     if config.accumulate > 1:
@@ -81,30 +100,16 @@ def make_optimizer(config: OptimConfig, steps_per_epoch: int, epochs: int) -> op
     return optimizer
 
 
-def make_schedule(config: OptimConfig, steps_per_epoch: int, epochs: int) -> optax.Schedule:
-    """Returns the learning rate at each update: linear warm-up, then constant, or cosine or linear to 0."""
-    warmup = round(config.warmup_epochs * steps_per_epoch / config.accumulate)
-    rest = max(1, epochs * steps_per_epoch // config.accumulate - warmup)
-    after = {
-        "constant": optax.constant_schedule(config.learning_rate),
-        "cosine": optax.cosine_decay_schedule(config.learning_rate, rest),
-        "linear": optax.linear_schedule(config.learning_rate, 0.0, rest),
-    }[config.schedule]
-    if not warmup:
-        return after
-    return optax.join_schedules([optax.linear_schedule(0.0, config.learning_rate, warmup), after], [warmup])
-
-
-def _rule(config: OptimConfig) -> optax.GradientTransformation:
+def _rule(config: OptimConfig, numbers: StepNumbers) -> optax.GradientTransformation:
     match config.name:
         case "sgd":
-            return optax.trace(config.momentum) if config.momentum else optax.identity()
+            return optax.trace(numbers.momentum) if config.momentum else optax.identity()
         case "adam" | "adamw":
             return optax.scale_by_adam()
         case "nadamw":
             return optax.scale_by_adam(nesterov=True)
         case "rmsprop":
-            momentum = optax.trace(config.momentum) if config.momentum else optax.identity()
+            momentum = optax.trace(numbers.momentum) if config.momentum else optax.identity()
             return optax.chain(optax.scale_by_rms(), momentum)
         case "lion":
             return optax.scale_by_lion()
@@ -118,13 +123,17 @@ def _is_kernel(params: optax.Params) -> optax.Params:
 
 
 def make_train_step(network: Network, optimizer: optax.GradientTransformation, config: OptimConfig) -> Step:
-    """Returns the step as a pure function of (state, images, labels, dropout key), not yet compiled.
+    """Returns the step as a pure function of (state, images, labels, dropout key, numbers), not yet compiled.
 
     The function returns the next state and the batch's mean loss. The dropout key is the stream's; the step
-    folds its number in, so a draw depends on nothing but the seed and the step.
+    folds its number in, so a draw depends on nothing but the seed and the step. Of `config`, numbers that are not 0
+    count for their presence alone: their values are those of the step's `numbers`.
     """
+    optimizer = optax.with_extra_args_support(optimizer)
 
-    def train_step(state: TrainState, images: jax.Array, labels: jax.Array, dropout_key: jax.Array):
+    def train_step(
+        state: TrainState, images: jax.Array, labels: jax.Array, dropout_key: jax.Array, numbers: StepNumbers
+    ):
         images = spread_over_devices(images)
 
         def loss_of(params):
@@ -139,7 +148,7 @@ def make_train_step(network: Network, optimizer: optax.GradientTransformation, c
             return mean_loss(logits, labels, config), (logits, changed.get("batch_stats", {}))
 
         (loss, (logits, batch_stats)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, numbers=numbers)
         params = optax.apply_updates(state.params, updates)
         variables = {"params": params, "batch_stats": batch_stats}
         frames = jnp.float32(len(labels))
@@ -148,13 +157,13 @@ def make_train_step(network: Network, optimizer: optax.GradientTransformation, c
             "correct": state.sums["correct"] + (logits.argmax(-1) == labels).sum(),
             "frames": state.sums["frames"] + frames,
         }
-        average = None if state.average is None else _averaged(state.average, variables, state.step, config.ema_decay)
+        average = None if state.average is None else _averaged(state.average, variables, state.step, numbers.ema_decay)
         return TrainState(state.step + 1, params, batch_stats, opt_state, average, sums), loss
 
     return train_step
 
 
-def _averaged(average: Variables, variables: Variables, step: jax.Array, decay: float) -> Variables:
+def _averaged(average: Variables, variables: Variables, step: jax.Array, decay: jax.Array) -> Variables:
     """Updates the exponential moving average, with a decay that grows from .1 so that the start is forgotten.
 
     min(decay, (1 + t) / (10 + t)) is the rule of TensorFlow's ExponentialMovingAverage.
@@ -167,12 +176,22 @@ def _averaged(average: Variables, variables: Variables, step: jax.Array, decay: 
 def scan_steps(step: Step) -> Steps:
     """Chains steps on batches of one size into one function: a `lax.scan` where there is more than one."""
 
-    def steps(state: TrainState, images: Sequence[jax.Array], labels: Sequence[jax.Array], key: jax.Array):
+    def steps(
+        state: TrainState,
+        images: Sequence[jax.Array],
+        labels: Sequence[jax.Array],
+        key: jax.Array,
+        numbers: StepNumbers,
+    ):
+        def one(state: TrainState, batch: tuple[jax.Array, jax.Array, jax.Array | None]):
+            images, labels, learning_rate = batch
+            return step(state, images, labels, key, numbers.replace(learning_rate=learning_rate))
+
+        rates = numbers.learning_rate
         if len(images) == 1:
-            state, loss = step(state, images[0], labels[0], key)
+            state, loss = one(state, (images[0], labels[0], None if rates is None else rates[0]))
             return state, loss[jnp.newaxis]
-        batches = jnp.stack(images), jnp.stack(labels)
-        return jax.lax.scan(lambda state, batch: step(state, *batch, key), state, batches)
+        return jax.lax.scan(one, state, (jnp.stack(images), jnp.stack(labels), rates))
 
     return steps
 
@@ -183,14 +202,14 @@ def vmap_replicas(steps: Steps) -> Callable[..., tuple[list[TrainState], list[ja
     The device stacks the arrays and takes them apart.
     """
 
-    def step_of_numbers(state, images, labels, key_numbers):
-        return steps(state, images, labels, jax.random.wrap_key_data(key_numbers, impl=PRNG))
+    def step_of_key_data(state, images, labels, key_data, numbers):
+        return steps(state, images, labels, jax.random.wrap_key_data(key_data, impl=PRNG), numbers)
 
-    def train_steps(states, images, labels, keys):
-        # Keys as numbers: JAX's check for keys used twice takes the stacking of keys for a use.
-        replicas = list(zip(states, images, labels, map(jax.random.key_data, keys)))
+    def train_steps(states, images, labels, keys, numbers):
+        # Keys as plain data: JAX's check for keys used twice takes the stacking of keys for a use.
+        replicas = list(zip(states, images, labels, map(jax.random.key_data, keys), numbers))
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *replicas)
-        states, losses = jax.vmap(step_of_numbers)(*stacked)
+        states, losses = jax.vmap(step_of_key_data)(*stacked)
         return [jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in range(len(replicas))], list(losses)
 
     return train_steps
@@ -259,11 +278,18 @@ class Program:
     batch_statistics: Any
 
 
+def make_program(model: ModelConfig, optim: OptimConfig, classes: int) -> Program:
+    """Makes the program of a network with `classes` logits.
+
+    Runs share one if they differ in nothing but the values of `StepNumbers`, the schedule and the length included.
+    """
+    return program_of(model, without_numbers(optim), classes)
+
+
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)
-def make_program(model: ModelConfig, optim: OptimConfig, classes: int, steps_per_epoch: int, epochs: int) -> Program:
-    """Makes the program of a network with `classes` logits; equal arguments share one."""
-    network = Network(model, classes)
-    optimizer = make_optimizer(optim, steps_per_epoch, epochs)
+def program_of(model: ModelConfig, optim: OptimConfig, classes: int) -> Program:
+    """Makes the program of `make_program`, of a configuration `without_numbers`; equal arguments share one."""
+    network, optimizer = Network(model, classes), make_optimizer(optim)
     steps = scan_steps(make_train_step(network, optimizer, optim))
     return Program(
         network=network,

@@ -19,6 +19,7 @@ from dogjax.models.network import ACTIVATIONS, INITIALIZERS, GroupNorm, Network,
 from dogjax.prng import Streams
 from dogjax.train.state import create_state, initial_variables
 from dogjax.train.step import make_train_step
+from dogjax.train.step_numbers import StepNumbers
 
 CLASSES = 3
 SIDE = 64
@@ -126,7 +127,7 @@ def test_training_step_equals_keras(keras_model, batch, name):
     state = create_state(network, optimizer, SIDE, Streams(0), average=False, poke=False)
     state = state.replace(**variables, opt_state=optimizer.init(variables["params"]))
     stepped, loss = jax.jit(make_train_step(network, optimizer, OptimConfig(loss=name)))(
-        state, images, labels, jax.random.key(0)
+        state, images, labels, jax.random.key(0), StepNumbers()
     )
 
     twin = tf.keras.models.clone_model(keras_model)

@@ -29,7 +29,7 @@ def test_frames_are_released_when_the_runs_that_use_them_are_done(tmp_path, monk
         return material
 
     def build(config, material):
-        return types.SimpleNamespace(material=material, program=config.data.image_size)
+        return types.SimpleNamespace(material=material, pipeline=types.SimpleNamespace(steps_per_epoch=22))
 
     def train(runs, *_):
         gc.collect()

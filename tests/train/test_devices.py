@@ -27,7 +27,7 @@ from dogjax.interrupt import Interrupt
 from dogjax.train.experiment import build_experiment
 from dogjax.train.loop import Loop
 from dogjax.train.run import open_run
-from dogjax.train.step import make_program
+from dogjax.train.step import program_of
 from dogjax.train.workdir import Workdir
 from tests.train import arrays
 
@@ -37,7 +37,7 @@ every = jax.local_devices()
 
 def train(folder, count, stop):
     jax.local_devices = lambda: every[:count]
-    make_program.cache_clear()
+    program_of.cache_clear()
     jax.clear_caches()
     workdir, interrupt = Workdir(folder), Interrupt()
     experiment = build_experiment(config, material)
@@ -63,7 +63,7 @@ train(root / "parts", 8, False)
 # Of 20 frames, which lie whole on each device, one computes three, and of 16 two. As an accelerator's: XLA does not
 # divide the convolution that a CPU has.
 runtime.on_accelerator = lambda: True
-make_program.cache_clear()
+program_of.cache_clear()
 jax.clear_caches()
 experiment = build_experiment(config, material)
 program, state = experiment.program, experiment.initial_state()
@@ -73,7 +73,7 @@ for frames in (16, 20):
     labels = experiment.devices.shard(material.table.label[:frames])
     assert images.sharding.is_fully_replicated == (frames == 20)
     for name, arguments in {
-        "train_steps": (state, [images], [labels], jax.random.key(0)),
+        "train_steps": (state, [images], [labels], jax.random.key(0), experiment.numbers(0, 1)),
         "predict": (state.params, [state.batch_stats], images),
         "batch_statistics": ({"params": state.params, "batch_stats": state.batch_stats}, images),
     }.items():

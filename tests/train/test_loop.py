@@ -356,10 +356,10 @@ def test_a_best_checkpoint_that_a_kill_prevented_is_made_up_for(setup, copied):
 
 
 def test_the_step_is_traced_once_for_each_size_of_batch(setup):
-    experiment = build_experiment(setup.config(optim__learning_rate=0.0123))  # shares its functions with no other test
+    experiment = build_experiment(setup.config(model__dense=(9,)))  # shares its functions with no other test
     run = experiment.initial_state()
-    for batch in experiment.pipeline.train_batches(0, 2 * experiment.pipeline.steps_per_epoch):
-        key = experiment.streams.key("dropout")
-        run, _ = experiment.program.train_steps(run, [batch["image"]], [batch["label"]], key)
+    for step, batch in enumerate(experiment.pipeline.train_batches(0, 2 * experiment.pipeline.steps_per_epoch)):
+        key, numbers = experiment.streams.key("dropout"), experiment.numbers(step, 1)
+        run, _ = experiment.program.train_steps(run, [batch["image"]], [batch["label"]], key, numbers)
     sizes = 1 if len(experiment.split.train) % 8 == 0 else 2
     assert experiment.program.train_steps._cache_size() == sizes

@@ -19,7 +19,8 @@ from dogjax.data.transforms import Transforms
 from dogjax.devices import Devices
 from dogjax.prng import Streams
 from dogjax.train.state import create_state
-from dogjax.train.step import make_program
+from dogjax.train.step import make_program, program_of
+from dogjax.train.step_numbers import step_numbers
 
 # By what is wrong, how the module tells: operations by their names, types within those of tensors.
 FORBIDDEN = {
@@ -41,9 +42,9 @@ MODELS = {
 def _accelerator(monkeypatch):
     """The networks are traced as an accelerator's; no program of a CPU's is used, or left behind."""
     monkeypatch.setattr(runtime, "on_accelerator", lambda: True)
-    make_program.cache_clear()
+    program_of.cache_clear()
     yield
-    make_program.cache_clear()
+    program_of.cache_clear()
 
 
 def forbidden_in(function, platform, *arguments):
@@ -54,11 +55,12 @@ def forbidden_in(function, platform, *arguments):
 
 def functions(model, optim):
     """Every compiled function of a run, with arguments of the shapes that it takes."""
-    program = make_program(model, optim, CLASSES, 4, 2)
+    program = make_program(model, optim, CLASSES)
     state = create_state(program.network, program.optimizer, SIDE, Streams(0), average=optim.ema_decay > 0, poke=False)
     images, labels = jnp.zeros((BATCH, SIDE, SIDE, 3)), jnp.zeros(BATCH, jnp.int32)
     variables = {"params": state.params, "batch_stats": state.batch_stats}
-    steps = (state, [images] * STEPS, [labels] * STEPS, jax.random.key(0))
+    numbers = step_numbers(optim).replace(learning_rate=jnp.ones(STEPS))
+    steps = (state, [images] * STEPS, [labels] * STEPS, jax.random.key(0), numbers)
     yield "train_steps", program.train_steps, steps
     yield "train_replicas", program.train_replicas, tuple([each] * REPLICAS for each in steps)
     yield "predict", program.predict, (state.params, [state.batch_stats] * 2, images)

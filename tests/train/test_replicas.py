@@ -13,6 +13,7 @@ from dogjax.prng import Streams
 from dogjax.train.loop import Replicas
 from dogjax.train.state import create_state, state_sha256
 from dogjax.train.step import make_train_step, scan_steps, vmap_replicas
+from dogjax.train.step_numbers import StepNumbers
 
 SIDE, COUNT, STEPS = 16, 3, 4
 
@@ -38,7 +39,7 @@ def train_alone(run, seed):
     state, images, labels, key = make(seed)
     compiled = jax.jit(step)
     for number in range(STEPS):
-        state, loss = compiled(state, images[number], labels[number], key)
+        state, loss = compiled(state, images[number], labels[number], key, StepNumbers())
     return state, loss
 
 
@@ -48,7 +49,7 @@ def train_together(run, at_once=1, **options):
     replicas = Replicas(jax.jit(scan_steps(step)), jax.jit(vmap_replicas(scan_steps(step))), COUNT, **options)
     for first in range(0, STEPS, at_once):
         batches = ([list(each[first : first + at_once]) for each in arrays] for arrays in (images, labels))
-        states, losses = replicas.steps(list(states), *batches, list(keys))
+        states, losses = replicas.steps(list(states), *batches, list(keys), [StepNumbers()] * COUNT)
     replicas.close()
     return states, losses
 
@@ -99,7 +100,7 @@ def test_vmapped_replicas_and_runs_alone_agree_in_distribution():
         late = []
         for number in range(steps):
             batch = [[images[number % 8]]] * count, [[labels[number % 8]]] * count
-            states, each = replicas.steps(states, *batch, keys)
+            states, each = replicas.steps(states, *batch, keys, [StepNumbers()] * count)
             late = [*late[-15:], [float(loss[-1]) for loss in each]]
         replicas.close()
         return np.log(np.mean(late, axis=0))

@@ -1,6 +1,7 @@
 """The train step is pure, sharded without changing its meaning, and its parts do what their names say."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +17,11 @@ from dogjax.train.state import create_state, initial_variables, poke_parameter, 
 from dogjax.train.step import (
     make_batch_statistics,
     make_optimizer,
-    make_schedule,
     make_train_step,
     mean_loss,
     pool_statistics,
 )
+from dogjax.train.step_numbers import StepNumbers, step_numbers
 
 SIDE = 16
 SMALL = ModelConfig(widths=(8,), kernels=(3,), dense=(16,), dropout=0.3)
@@ -34,9 +35,10 @@ def batch(seed=0, size=8):
 
 
 def start(optim=SGD, seeds=None, network=NETWORK, *, poke=False):
-    optimizer = make_optimizer(optim, 4, 10)
+    optimizer = make_optimizer(optim)
     state = create_state(network, optimizer, SIDE, Streams(0, seeds), average=optim.ema_decay > 0, poke=poke)
-    return jax.jit(make_train_step(network, optimizer, optim)), state
+    numbers = step_numbers(optim).replace(learning_rate=np.float32(optim.learning_rate))
+    return functools.partial(jax.jit(make_train_step(network, optimizer, optim)), numbers=numbers), state
 
 
 def run(optim=SGD, steps=3, seeds=None):
@@ -87,7 +89,7 @@ def test_the_step_is_traced_once_for_each_batch_shape():
 
     step, state = jax.jit(counted), start()[1].replace(opt_state=optax.sgd(0.1).init(None))
     for number in range(4):
-        state, _ = step(state, *batch(number), jax.random.key(number))
+        state, _ = step(state, *batch(number), jax.random.key(number), StepNumbers())
     assert len(traces) == 1
 
 
@@ -179,26 +181,20 @@ def test_every_optimizer_lowers_the_loss(name):
 
 def test_weight_decay_spares_biases_and_norms():
     _, state = start()
-    decayed = make_optimizer(OptimConfig(learning_rate=1.0, weight_decay=0.5), 4, 10)
+    decayed = make_optimizer(OptimConfig(weight_decay=0.5))
     zero = jax.tree.map(jnp.zeros_like, state.params)
-    updates, _ = decayed.update(zero, decayed.init(state.params), state.params)
+    numbers = StepNumbers(learning_rate=1.0, weight_decay=0.5)
+    updates, _ = decayed.update(zero, decayed.init(state.params), state.params, numbers=numbers)
     for update, param in zip(jax.tree.leaves(updates), jax.tree.leaves(state.params)):
         np.testing.assert_allclose(update, -0.5 * param if param.ndim > 1 else 0 * param, atol=1e-7)
 
 
 def test_clipping_bounds_the_gradient_s_norm():
-    optimizer = make_optimizer(OptimConfig(learning_rate=1.0, clip_norm=0.5), 4, 10)
+    optimizer = make_optimizer(OptimConfig(clip_norm=0.5))
     gradient = {"kernel": jnp.full((3, 3), 10.0)}
-    updates, _ = optimizer.update(gradient, optimizer.init(gradient), gradient)
+    numbers = StepNumbers(learning_rate=1.0, clip_norm=0.5)
+    updates, _ = optimizer.update(gradient, optimizer.init(gradient), gradient, numbers=numbers)
     assert float(optax.tree.norm(updates)) == pytest.approx(0.5, rel=1e-6)
-
-
-def test_schedules_warm_up_and_end_at_zero():
-    for name, middle in (("cosine", 0.5), ("linear", 0.5), ("constant", 1.0)):
-        schedule = make_schedule(OptimConfig(learning_rate=1.0, schedule=name, warmup_epochs=2), 10, 12)
-        assert [float(schedule(step)) for step in (0, 10, 20)] == pytest.approx([0.0, 0.5, 1.0])
-        assert float(schedule(70)) == pytest.approx(middle, abs=1e-6)
-        assert float(schedule(120)) == pytest.approx(1.0 if name == "constant" else 0.0, abs=1e-6)
 
 
 def test_losses_have_their_hand_computed_values():
