@@ -18,6 +18,7 @@ from dogjax.study.plan import PlannedRun
 from dogjax.train.experiment import Experiment, Material, build_experiment, load_material
 from dogjax.train.loop import Loop
 from dogjax.train.run import Run, open_run
+from dogjax.train.step_numbers import without_numbers
 from dogjax.train.workdir import Workdir
 
 # Written into a run's folder when it has been killed, so that a resumed study does not kill it again.
@@ -104,8 +105,8 @@ def _frames_of(config: Config) -> DataConfig:
 
 
 def _next_batch(runs: Sequence[PlannedRun], width: int, builder: _Builder) -> list[tuple[PlannedRun, Experiment]]:
-    """Returns the first run, and up to `width` in all that differ from it in nothing but seeds."""
-    alike = [run for run in runs if _without_seeds(run.config) == _without_seeds(runs[0].config)][:width]
+    """Returns the first run, and up to `width` in all that differ from it in nothing but seeds and a step's numbers."""
+    alike = [run for run in runs if _without_numbers(run.config) == _without_numbers(runs[0].config)][:width]
     built = [(run, builder.experiment(run.config)) for run in alike]
     # Runs of another split may have another number of steps, and then do not train side by side.
     steps = built[0][1].pipeline.steps_per_epoch
@@ -114,6 +115,10 @@ def _next_batch(runs: Sequence[PlannedRun], width: int, builder: _Builder) -> li
 
 def _without_seeds(config: Config) -> Config:
     return dataclasses.replace(config, seed=0, seeds=type(config.seeds)())
+
+
+def _without_numbers(config: Config) -> Config:
+    return dataclasses.replace(_without_seeds(config), optim=without_numbers(config.optim))
 
 
 def _train(

@@ -46,6 +46,27 @@ def test_frames_are_released_when_the_runs_that_use_them_are_done(tmp_path, monk
     assert alive == [(2, [64, 32, 16]), (2, [32, 16]), (2, [16])]
 
 
+def test_runs_that_differ_in_seeds_and_a_step_s_numbers_train_side_by_side():
+    def planned(name, steps=22, **fields):
+        values = {"seed": steps, **{f"optim.{field}": value for field, value in fields.items()}}
+        return types.SimpleNamespace(name=name, config=replace_fields(Config(), values))
+
+    runs = [
+        planned("a"),
+        planned("momentum", momentum=0.9),
+        planned("rate", learning_rate=0.1),
+        planned("other_steps", steps=21),
+        planned("schedule", schedule="cosine"),
+    ]
+
+    class Builder:
+        def experiment(self, config):
+            return types.SimpleNamespace(pipeline=types.SimpleNamespace(steps_per_epoch=config.seed))
+
+    batch = execute._next_batch(runs, 4, Builder())
+    assert [run.name for run, _ in batch] == ["a", "rate", "schedule"]
+
+
 def test_the_run_that_is_killed_comes_before_this_process_takes_the_device(setup, tmp_path):
     program = """
 import runpy
