@@ -5,6 +5,25 @@ import numpy as np
 FEWEST_EPOCHS = 3
 
 
+def jumping(losses: np.ndarray) -> float | None:
+    """Computes how far a curve jumps from epoch to epoch, in its own units.
+
+    `sqrt(sum over t of (L_{t-1} - 2 L_t + L_{t+1})^2 / (6 (T - 2)))` of T epochs: for independent noise around a
+    straight fall it is the standard deviation of that noise; a smooth fall has none (second differences of noise have
+    six times its variance; Rice 1984, Ann. Stat. 12:1215, on differences).
+
+    Args:
+      losses: float `[epochs]`.
+
+    Returns:
+      In nats for a loss, in shares for an accuracy; None below three epochs.
+    """
+    losses = np.asarray(losses, np.float64)
+    if len(losses) < FEWEST_EPOCHS:
+        return None
+    return float(np.sqrt(np.mean(np.diff(losses, 2) ** 2) / 6))
+
+
 def von_neumann_volatility(losses: np.ndarray) -> float | None:
     """Computes the von Neumann volatility of a loss curve on the log scale.
 

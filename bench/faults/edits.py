@@ -1,0 +1,183 @@
+"""Faults of the data: what each makes of the videos. Every edit writes real video files, or links to them."""
+
+import os
+import pathlib
+from collections.abc import Callable
+from fractions import Fraction
+
+import av
+import numpy as np
+
+from bench.faults.fault import Situation
+from dogjax.data.sources.clips import Clip
+
+# Frames a second of an edited video: those that a run takes, and no more.
+FPS = Fraction(1, 2)
+# So fine that encoding again is no fault by itself.
+FINE = 8
+
+Pixels = np.ndarray
+Change = Callable[[Pixels], Pixels]
+
+
+def link(clip: Clip, root: pathlib.Path, label: str | None = None, name: str = "") -> None:
+    """Puts the file of `clip` into `root`, under another label or name if one is given."""
+    os.symlink(clip.path.resolve(), _target(clip, root, label, name))
+
+
+def film_again(
+    clip: Clip, root: pathlib.Path, change: Change, *, crf: int = FINE, label: str | None = None, name: str = ""
+) -> None:
+    """Decodes `clip`, changes its pixels, and encodes them at `FPS` frames a second.
+
+    Args:
+      clip: the video.
+      root: where the new one goes.
+      change: of uint8 `[frames, height, width, 3]`.
+      crf: how coarse: x264's constant rate factor.
+      label: another class; None: the clip's own.
+      name: put before the file's name.
+    """
+    frames = change(_sampled(clip.path))
+    height, width = frames.shape[1:3]
+    with av.open(str(_target(clip, root, label, name)), "w", options={"fflags": "+bitexact"}) as container:
+        options = {"crf": str(crf), "preset": "veryfast", "x264-params": "cpu-independent=1"}
+        stream = container.add_stream("libx264", rate=FPS, options=options)
+        stream.width, stream.height, stream.pix_fmt = width - width % 2, height - height % 2, "yuv420p"
+        stream.codec_context.thread_count = 1  # the number of threads changes the bits
+        for number, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels[: stream.height, : stream.width], format="rgb24")
+            frame.pts = number
+            frame.time_base = 1 / FPS
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _target(clip: Clip, root: pathlib.Path, label: str | None, name: str) -> pathlib.Path:
+    folder = root / (label or clip.label) / clip.background
+    folder.mkdir(parents=True, exist_ok=True)
+    moved = f"{clip.label}_" if label not in (None, clip.label) else ""
+    return folder / f"{name}{moved}{clip.path.stem}.mp4"
+
+
+def _sampled(path: pathlib.Path) -> Pixels:
+    """Returns the frames on screen every 1 / `FPS` seconds, uint8 `[frames, height, width, 3]`."""
+    taken = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            if float(frame.time or 0) >= len(taken) / FPS - 1e-6:
+                taken.append(frame.to_ndarray(format="rgb24"))
+    return np.stack(taken)
+
+
+def relabel(situation: Situation, root: pathlib.Path) -> None:
+    """Sorts a share of the recordings into the folder of the next class."""
+    wrong = _chosen(situation.clips, situation)
+    labels = situation.labels
+    for clip in situation.clips:
+        following = labels[(labels.index(clip.label) + 1) % len(labels)]
+        link(clip, root, following if clip in wrong else None)
+
+
+def overlap(situation: Situation, root: pathlib.Path) -> None:
+    """Puts a share of the first class's recordings into the folder of the last one, too."""
+    first, last = situation.labels[0], situation.labels[-1]
+    again = _chosen([clip for clip in situation.clips if clip.label == first], situation)
+    for clip in situation.clips:
+        link(clip, root)
+        if clip in again:
+            film_again(clip, root, lambda pixels: pixels, label=last, name="also_")
+
+
+def duplicate(situation: Situation, root: pathlib.Path) -> None:
+    """Adds a share of the recordings a second time, encoded again, under a name of their own."""
+    again = _chosen(situation.clips, situation)
+    for clip in situation.clips:
+        link(clip, root)
+        if clip in again:
+            film_again(clip, root, lambda pixels: pixels, crf=18, name="copy_")
+
+
+def confine(situation: Situation, root: pathlib.Path) -> None:
+    """Leaves each class mostly in a place of its own: a share of its clips in other places is left out."""
+    places = sorted({clip.background for clip in situation.clips})
+    away = [clip for clip in situation.clips if not _at_home(clip, situation, places)]
+    out = {clip.path for label in situation.labels for clip in _chosen(_of(away, label), situation)}
+    for clip in situation.clips:
+        if clip.path not in out:
+            link(clip, root)
+
+
+def thin(situation: Situation, root: pathlib.Path) -> None:
+    """Leaves out as many clips of each class as `confine`, of any place."""
+    places = sorted({clip.background for clip in situation.clips})
+    for label in situation.labels:
+        clips = _of(situation.clips, label)
+        out = len(_chosen([clip for clip in clips if not _at_home(clip, situation, places)], situation))
+        left = situation.rng.permutation(len(clips))[out:]
+        for number in sorted(left):
+            link(clips[number], root)
+
+
+def coarsen(situation: Situation, root: pathlib.Path) -> None:
+    """Encodes the first class by another camera: coarsely, as `strength` says."""
+    for clip in situation.clips:
+        if clip.label == situation.labels[0]:
+            film_again(clip, root, lambda pixels: pixels, crf=situation.strength)
+        else:
+            film_again(clip, root, lambda pixels: pixels)
+
+
+def add_noise(situation: Situation, root: pathlib.Path) -> None:
+    """Adds noise of SD `strength`, of 255, to the training side alone."""
+    rng = situation.rng
+
+    def noisy(pixels: Pixels) -> Pixels:
+        return _as_bytes(pixels + situation.strength * rng.standard_normal(pixels.shape, np.float32))
+
+    _on_side(situation, root, noisy, training=True)
+
+
+def darken_validation(situation: Situation, root: pathlib.Path) -> None:
+    """Multiplies the pixels of the validation side by `strength`."""
+    _on_side(situation, root, lambda pixels: _as_bytes(pixels * np.float32(situation.strength)), training=False)
+
+
+def swap_channels(situation: Situation, root: pathlib.Path) -> None:
+    """Mixes red and blue on the validation side, wholly where `strength` is 1: BGR read as RGB."""
+    share = np.float32(situation.strength)
+    _on_side(
+        situation, root, lambda pixels: _as_bytes((1 - share) * pixels + share * pixels[..., ::-1]), training=False
+    )
+
+
+def fade(situation: Situation, root: pathlib.Path) -> None:
+    """Multiplies the pixels of all videos by `strength`: 0 is a division of integers, and a black picture."""
+    for clip in situation.clips:
+        film_again(clip, root, lambda pixels: _as_bytes(pixels * np.float32(situation.strength)))
+
+
+def _on_side(situation: Situation, root: pathlib.Path, change: Change, *, training: bool) -> None:
+    for clip in situation.clips:
+        if situation.trains(clip) == training:
+            film_again(clip, root, change)
+        else:
+            link(clip, root)
+
+
+def _chosen(clips: list[Clip], situation: Situation) -> list[Clip]:
+    """Returns a share of the clips; a weaker fault has some of those of a stronger one."""
+    order = situation.rng.permutation(len(clips))
+    return [clips[number] for number in order[: round(situation.strength * len(clips))]]
+
+
+def _of(clips: list[Clip], label: str) -> list[Clip]:
+    return [clip for clip in clips if clip.label == label]
+
+
+def _at_home(clip: Clip, situation: Situation, places: list[str]) -> bool:
+    return places.index(clip.background) == situation.labels.index(clip.label) % len(places)
+
+
+def _as_bytes(pixels: np.ndarray) -> Pixels:
+    return np.rint(pixels).clip(0, 255).astype(np.uint8)

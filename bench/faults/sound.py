@@ -1,0 +1,79 @@
+"""Runs with nothing wrong: the base that faults are planted in, and many variations of it."""
+
+import itertools
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from bench.faults.worlds import World, videos
+from dogjax import config as config_lib
+from dogjax.config import Config
+
+# Varied sound runs of each world.
+VARIATIONS = {"embedded": 36, "drift": 36, "second": 24, "clips": 6, "noise": 12}
+# What varies from one sound run to the next. None of it is a fault: rates suit their optimizers, and norms need no
+# running statistics that lag.
+NORMS: tuple[dict[str, Any], ...] = (
+    {},
+    {"model.norm": "group", "model.norm_momentum": 0.99},
+    {"model.norm": "layer", "model.norm_momentum": 0.99},
+)
+OPTIMIZERS: tuple[dict[str, Any], ...] = (
+    {},
+    {"optim.momentum": 0.9, "optim.learning_rate": 0.02},
+    {"optim.name": "adam", "optim.learning_rate": 0.003},
+)
+SIZES: tuple[dict[str, Any], ...] = ({}, {"model.widths": (16, 32), "model.dense": (64,)})
+SIDES: tuple[dict[str, Any], ...] = ({}, {"data.image_size": 32})
+CLASSES: tuple[dict[str, Any], ...] = ({}, {"data.merge_labels": ()})
+SPLITS: tuple[dict[str, Any], ...] = (
+    {},
+    {"split.strategy": "block", "split.folds": 2},
+    {"split.strategy": "background", "split.folds": 2},
+)
+AVERAGES: tuple[dict[str, Any], ...] = ({}, {"optim.ema_decay": 0.95})
+
+
+def base_fields(world: World, cache: pathlib.Path) -> dict[str, Any]:
+    """Returns the fields of a small run with nothing wrong, on the videos of `world`."""
+    return {
+        "data.source": "videos",
+        "data.path": str(videos(world, cache)),
+        "data.cache_dir": str(cache),
+        "data.fps": 0.5,
+        "data.image_size": 24,
+        "data.scale": "standardise",
+        "data.merge_labels": world.alike,
+        "data.augment_on": "device",
+        "split.strategy": "recording",
+        "split.folds": 2,
+        "augment.zoom": 0.2,
+        "augment.horizontal_flip": True,
+        "model.widths": (12, 24),
+        "model.kernels": (5, 3),
+        "model.head": "average",
+        "model.dense": (32,),
+        "model.dropout": 0.0,
+        "model.norm_momentum": 0.9,
+        "optim.learning_rate": 0.1,
+        "optim.label_smoothing": 0.1,
+        "optim.schedule": "cosine",
+        "train.drop_remainder": True,
+        "train.epochs": 16,
+        "train.checkpoint_every_epochs": 16,
+        "train.keep": 1,
+    }
+
+
+def base(world: World, cache: pathlib.Path, seed: int) -> Config:
+    """Returns the configuration of the base."""
+    return config_lib.replace_fields(Config(), base_fields(world, cache) | {"seed": seed})
+
+
+def variation(world: str, number: int) -> dict[str, Any]:
+    """Returns the fields of a world's sound run `number`, from 1: no two worlds have a combination in common."""
+    combinations = list(itertools.product(NORMS, OPTIMIZERS, SIZES, SIDES, CLASSES, SPLITS, AVERAGES))
+    order = np.random.default_rng(72).permutation(len(combinations))
+    before = sum(count for name, count in itertools.takewhile(lambda each: each[0] != world, VARIATIONS.items()))
+    return {name: value for part in combinations[order[before + number - 1]] for name, value in part.items()}
