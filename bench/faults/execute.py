@@ -29,6 +29,7 @@ from bench.faults.sound import base, variation
 from bench.faults.worlds import WORLDS, videos
 from dogjax.config import Config, flatten, replace_fields, to_dict
 from dogjax.diagnose.diagnose import diagnose_workdir
+from dogjax.diagnose.thresholds import thresholds_sha256
 from dogjax.errors import Diverged, UserError
 from dogjax.files import read_json, replacing_folder, sha256_of_file, sha256_of_json, write_json
 from dogjax.train.identity import code_sha256
@@ -46,8 +47,8 @@ LEFT_OVER = ("checkpoints", "tensorboard", "gallery")
 AFTER_TRAINING = ("diagnose", "study", "report")
 
 
-def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> list[dict[str, Any]]:
-    """Makes the rows of all runs, and returns them in order.
+def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> None:
+    """Makes the rows of all runs.
 
     Args:
       runs: of a plan.
@@ -70,7 +71,11 @@ def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> list[dic
                 bar.update()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    return [read_json(folder_of(run, root) / ROW) for run in runs]
+
+
+def read_rows(runs: Sequence[Planned], root: pathlib.Path) -> list[dict[str, Any]]:
+    """Reads the rows of those runs that have one, in order."""
+    return [row for run in runs if (row := _read_row(folder_of(run, root)))]
 
 
 def training_code() -> str:
@@ -153,7 +158,7 @@ def _diagnose(workdir: Workdir) -> dict[str, Any]:
     try:
         diagnose_workdir(workdir, None)
     except UserError as error:
-        return {"named": [], "shares": {}, "curves": {}, "not_diagnosed": str(error)}
+        return {"named": [], "shares": {}, "thresholds": thresholds_sha256(), "not_diagnosed": str(error)}
     return said(workdir)
 
 

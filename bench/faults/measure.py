@@ -29,7 +29,7 @@ def measures(workdir: Workdir) -> dict[str, float | None]:
 
 
 def said(workdir: Workdir) -> dict[str, Any]:
-    """Returns what `diagnosis.json` says: `named`, the causes in order, and the `shares` of the switches."""
+    """Returns what `diagnosis.json` says: `named`, the causes in order, the `shares` of the switches, and more."""
     diagnosis = read_json(workdir.path / "diagnosis.json")
     shares = {
         name: {"share": judged["share"], "interval": judged.get("interval")}
@@ -39,5 +39,5 @@ def said(workdir: Workdir) -> dict[str, Any]:
     return {
         "named": [cause["name"] for cause in diagnosis["causes"]],
         "shares": shares,
-        "curves": diagnosis["curves"]["volatility"],
+        "thresholds": diagnosis["thresholds"],
     }

@@ -10,33 +10,25 @@ from dogjax.diagnose.counterfactual import AUGMENTED, BATCH_NORM, LAST_ITERATE, 
 from dogjax.diagnose.findings import Findings
 from dogjax.diagnose.honest_split import BY_BACKGROUND, changed_fields, leaky_share
 from dogjax.diagnose.overrides import as_flags
-from dogjax.diagnose.shares import LEAST_SHARE
+from dogjax.diagnose.thresholds import (
+    ABOVE_CHANCE,
+    CALM,
+    CALM_NATS,
+    FEW_ERRORS,
+    LABEL_ERRORS,
+    LEAST_DROP,
+    LEAST_SHARE,
+    LEAST_WITHOUT_INTERVAL,
+    LONG_STEP,
+    ONE_PAIR_SHARE,
+    RAW_INPUT,
+    SMALL_TAIL,
+    TOO_SURE,
+    WIDE_INTERVAL,
+)
 
-# Below it a curve is calm: the loss moves by some 10 % of itself from epoch to epoch. Of 29 runs like those of
-# bench/planted.py, seeds 0 to 6, the sound ones, the augmented, the mislabelled and the overconfident have .06 at most,
-# those with a learning rate too high .17 at least.
-CALM = 0.1
-# And one that stays within so many nats does not jump, however low it is.
-CALM_NATS = 0.1
-# Steps are long where the loss of their own batch is lowest nearer than this, in steps: four of them would end higher
-# than they began. The edge of stability is at one half; the post's baseline could take two to four.
-LONG_STEP = 2.0
-ONE_PAIR_SHARE = 0.6
-FEW_ERRORS = 0.03
-WIDE_INTERVAL = 0.1
-# The root of the mean square of the input, 1 where it is standardised, from which on it is far too large.
-RAW_INPUT = 3.0
-# A switch that lowers the mean loss by less, at the lower end of its interval, is no evidence.
-LEAST_DROP = 0.1
-# Where validation recordings are too few for an interval, a switch that takes a smaller share is no evidence: a choice,
-# which no run of bench/planted.py puts to the test.
-LEAST_WITHOUT_INTERVAL = 0.25
+# Label smoothing that makes predictions less sure.
 SMOOTHING = 0.1
-# Predictions that are too sure by less are not listed.
-TOO_SURE = 1.2
-LABEL_ERRORS = 0.01
-# Of what is left to reach above chance, at the lower end of its interval.
-ABOVE_CHANCE = 0.15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +162,7 @@ _SWITCHES: dict[str, Callable[[Findings, str], tuple[str, str, dict[str, Any]]]]
 def _tail_batch(findings: Findings) -> Cause | None:
     train, frames = findings.config.train, findings.train_frames
     tail = frames % train.batch_size
-    if train.drop_remainder or frames < train.batch_size or not 0 < tail <= train.batch_size / 4:
+    if train.drop_remainder or frames < train.batch_size or not 0 < tail <= SMALL_TAIL * train.batch_size:
         return None
     evidence = (
         f"the last batch of every epoch has {tail} frames and moves the weights as far as {train.batch_size} do, just "

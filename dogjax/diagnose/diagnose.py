@@ -14,6 +14,7 @@ from dogjax.diagnose.gallery import Sheet, choose_sheets
 from dogjax.diagnose.measure import measure
 from dogjax.diagnose.overrides import as_flags
 from dogjax.diagnose.pictures import remove_other_pictures, write_pictures
+from dogjax.diagnose.thresholds import thresholds_sha256
 from dogjax.diagnose.trial import trial_fields
 from dogjax.diagnose.verdict import in_words
 from dogjax.errors import UserError
@@ -113,6 +114,7 @@ def _describe(findings: Findings, found: Counterfactuals) -> dict[str, Any]:
         "step": findings.step,
         "input_scale": findings.input_scale,
         "audit": findings.audit,
+        "thresholds": thresholds_sha256(),
         "unit": findings.unit,
         "no_intervals": findings.no_intervals,
     }

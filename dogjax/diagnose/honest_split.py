@@ -6,11 +6,10 @@ from dogjax.config import Config, replace_fields
 from dogjax.data.audit import NEAR_SECONDS, audit_split
 from dogjax.data.splits import Split, split_frames
 from dogjax.data.table import FrameTable
+from dogjax.diagnose.thresholds import LEAKY_SHARE
 from dogjax.errors import UserError
 from dogjax.prng import Streams
 
-# A split leaks where so many validation frames lie within `NEAR_SECONDS` of a training frame.
-LEAKY_SHARE = 0.5
 # First what says most of another day.
 WITHOUT_BLOCKS: dict[str, Any] = {"split.block_seconds": None, "split.gap_seconds": None}
 BY_BACKGROUND = {"split.strategy": "background"} | WITHOUT_BLOCKS

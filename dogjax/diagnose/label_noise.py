@@ -12,10 +12,7 @@ from cleanlab.filter import find_label_issues
 
 from dogjax.data.table import FrameTable
 from dogjax.diagnose.out_of_fold import OutOfFold
-
-# Classifiers that err more often elsewhere cannot tell a wrong label from their own error.
-RIGHT_ELSEWHERE = 0.7
-SURE = 0.75
+from dogjax.diagnose.thresholds import RIGHT_ELSEWHERE, SURE
 
 
 def find_label_errors(table: FrameTable, found: OutOfFold) -> dict[str, Any]:

@@ -11,8 +11,6 @@ from dogjax.eval.curves import von_neumann_volatility
 from dogjax.eval.intervals import Groups, too_few_groups
 
 RESAMPLES = 500
-# The share of a switch is called evidence only if the interval's lower limit exceeds it, where there is an interval.
-LEAST_SHARE = 0.05
 
 
 def shapley_values(switches: Sequence[str], value: Mapping[Switches, float]) -> dict[str, float]:

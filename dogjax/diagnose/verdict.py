@@ -3,7 +3,7 @@
 from typing import Any
 
 from dogjax.diagnose.causes import is_calm
-from dogjax.diagnose.shares import LEAST_SHARE
+from dogjax.diagnose.thresholds import LEAST_SHARE
 
 _ONE_CLASS = "The network predicts one class for nearly every frame: it has learned nothing, even if the curve is calm."
 _UNKNOWN = "None of the tested changes calms the curve by more than chance could, so the cause of the jumps is unknown."

@@ -1,0 +1,46 @@
+"""The log of all runs of the test worlds: what was found, with which thresholds, at which commit."""
+
+import datetime
+import pathlib
+import subprocess
+from typing import Any
+
+# Rounds of the bench of planted causes, before there were test worlds. Thresholds or plants changed after each, and all
+# rounds shared one world, so these figures are of development.
+EARLIER = tuple(
+    {"seeds": seeds, "named_first": first, "of": 16, "then": then}
+    for seeds, first, then in (
+        ("100, 101", 13, "nothing changed"),
+        ("200, 201", 10, "overconfidence and label noise were planted more strongly"),
+        ("300, 301", 14, "a curve is calm below a volatility of .1, not .15"),
+        ("400, 401", 15, "steps are too long if their loss is lowest after less than two of them, not after two"),
+        ("500, 501", 15, "intervals of few groups were widened, and the border probe was balanced over dogs"),
+        ("600, 601", 14, "a small validation set is named last"),
+        ("700, 701", 15, "nothing; of two sound runs, one was told that its validation set is small"),
+    )
+)
+
+
+def entry(summary: dict[str, Any], thresholds: list[str], code: list[str]) -> dict[str, Any]:
+    """Returns the line of a run of test worlds.
+
+    Args:
+      summary: by world and part.
+      thresholds: the hashes that stand in the diagnoses.
+      code: the hashes of the code that made them.
+    """
+    kept = ("fault_runs", "hurting_runs", "top1", "recall", "precision", "f3", "sound_runs", "sound_accused")
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": _commit(),
+        "thresholds": thresholds,
+        "code": code,
+        "figures": {name: {key: figures[key] for key in kept} for name, figures in summary.items()},
+    }
+
+
+def _commit() -> str | None:
+    """Returns the commit that is checked out; None where there is no repository."""
+    command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
