@@ -14,6 +14,10 @@ from bench.faults.fault import Fault, Fields, Situation
 # A network that learns nothing may be called so, whatever keeps it from learning.
 NOTHING_LEARNT = "not_learning"
 ADAM = {"optim.name": "adam", "optim.momentum": 0.0, "optim.learning_rate": 0.003}
+# Without BatchNorm plain SGD would need more epochs than a run has.
+WITHOUT_NORM = {"model.norm": "none", "model.norm_momentum": 0.99, "optim.momentum": 0.9, "optim.learning_rate": 0.05}
+# Batch sizes that are no fault.
+BATCHES = range(40, 97)
 # The rate stays where it is, and the weights are those of the last step: what the fault is about.
 STEADY = {"optim.schedule": "constant", "optim.ema_decay": 0.0}
 STRONG = {
@@ -63,10 +67,10 @@ def _imbalance(situation: Situation) -> Fields:
 
 
 def _batch_with_tail(situation: Situation) -> dict[str, int]:
-    """Returns the batch size nearest to 64 that leaves `strength` training frames over."""
+    """Returns the batch size that leaves about `strength` training frames over; of several, the nearest to 64."""
     frames, tail = situation.train_frames, situation.strength
-    sizes = [size for size in range(tail + 1, frames) if frames % size == tail]
-    return {"train.batch_size": min(sizes, key=lambda size: abs(size - 64))} if sizes else {}
+    sizes = [size for size in BATCHES if frames % size]
+    return {"train.batch_size": min(sizes, key=lambda size: (abs(frames % size - tail), abs(size - 64)))}
 
 
 def _augmentation(situation: Situation) -> Fields:
@@ -244,7 +248,8 @@ OF_TRAINING = (
         _right("overconfidence", "overfitting"), "sure, and wrong",
         lambda situation: {"train.epochs": situation.strength, "split.train_fraction": 0.2, "train.batch_size": 32},
         setting={"optim.label_smoothing": 0.0, "augment.zoom": 0.0, "augment.horizontal_flip": False,
-                 "model.norm": "group", "model.norm_momentum": 0.99, "optim.momentum": 0.9},
+                 "model.norm": "group", "model.norm_momentum": 0.99, "optim.momentum": 0.9,
+                 "optim.learning_rate": 0.05},
     ),
 )  # fmt: skip
 
@@ -261,12 +266,12 @@ OF_THE_NETWORK = (
             (("model.initializer", "zeros"),),
         ),
         _right("underfitting", NOTHING_LEARNT), "units stay alike, or never move", _fields,
-        setting={"model.norm": "none", "model.norm_momentum": 0.99},
+        setting=WITHOUT_NORM,
     ),
     Fault(
         "large_weights", "DeepCrime WCI", "initial kernels, times", (2.0, 4.0, 16.0),
         _right("overconfidence", "learning_rate", NOTHING_LEARNT), "logits, gradients and steps are far too large",
-        _field("model.initializer_scale"), setting={"model.norm": "none", "model.norm_momentum": 0.99},
+        _field("model.initializer_scale"), setting=WITHOUT_NORM,
     ),
     Fault(
         "dropout", "DeepCrime RCD", "share of units dropped before the last layer", (0.5, 0.8, 0.97),
@@ -290,14 +295,15 @@ OF_THE_NETWORK = (
         ("group", "batch", "none"), _right("input_scale", "learning_rate", NOTHING_LEARNT),
         "the first layer's outputs are far too large",
         lambda situation: {"data.scale": "raw"},
-        control=lambda situation: {"model.norm": situation.strength}
-        | ({} if situation.strength == "batch" else {"model.norm_momentum": 0.99}),
+        control=lambda situation: {}
+        if situation.strength == "batch"
+        else WITHOUT_NORM | {"model.norm": situation.strength},
     ),
     Fault(
         "input_too_small", "keras (integer division)", "pixels of all frames, times, unscaled otherwise",
         (0.3, 0.06, 0.0), _right("input_scale", "underfitting", NOTHING_LEARNT),
         "the input hardly varies, or not at all", edit=edits.fade,
-        setting={"data.scale": "unit", "model.norm": "none", "model.norm_momentum": 0.99},
+        setting={"data.scale": "unit"} | WITHOUT_NORM,
     ),
 )  # fmt: skip
 
