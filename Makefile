@@ -24,9 +24,10 @@ test: .venv/installed
 bench: .venv/installed-bench
 	$(BIN)/python -m bench $(MEASURE)
 
-# Runs in which one thing was made wrong, and whether their diagnoses name it.
+# Faults planted in small runs, and what their diagnoses name: an hour, resumable. make bench-diagnosis WORLDS=test: once a release.
+WORLDS ?= development
 bench-diagnosis: .venv/installed
-	$(BIN)/python -m bench.planted
+	$(BIN)/python -m bench.faults --worlds=$(WORLDS)
 
 .venv/installed-bench: .venv/installed requirements-bench.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-bench.txt

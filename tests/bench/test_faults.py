@@ -1,0 +1,281 @@
+"""The bench of faults: its table, its designs, its statistics, and runs of it."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from bench.faults import edits, plan, rules, together
+from bench.faults.cases import CASES
+from bench.faults.effect import measure_effect
+from bench.faults.execute import execute, read_rows
+from bench.faults.fault import Situation
+from bench.faults.operators import FAULTS
+from bench.faults.score import measure_effects, score, wilson
+from bench.faults.sound import VARIATIONS, base, variation
+from bench.faults.worlds import WORLDS
+from dogjax.config import field_names
+from dogjax.data.sources.clips import find_clips
+from dogjax.diagnose.verdict import _REMEDIES
+from dogjax.world import film
+
+# The names of the design: those of today's diagnosis and those to come.
+CAUSES = frozenset(
+    [
+        "batch_norm_statistics",
+        "dropout_before_norm",
+        "augmented_validation",
+        "learning_rate",
+        "small_batch",
+        "tail_batch",
+        "last_iterate",
+        "moving_validation",
+        "resume_step",
+        "optimizer_instability",
+        "not_learning",
+        "overfitting",
+        "underfitting",
+        "leaky_split",
+        "duplicates",
+        "missing_class",
+        "class_imbalance",
+        "sides_differ",
+        "wrong_class_order",
+        "label_noise",
+        "look_alikes",
+        "background_confound",
+        "recording_format",
+        "small_validation",
+        "input_scale",
+        "overconfidence",
+    ]
+)
+
+
+def row(world="embedded", kind="sound", strength=0, seed=1, key="", named=(), **measured):
+    values = {"loss": 0.5, "accuracy": 0.9, "jumping": 0.05} | measured
+    fields = {"world": world, "kind": kind, "strength": strength, "seed": seed, "key": key}
+    status = "diverged" if values["loss"] is None else "finished"
+    return fields | {"status": status, "measures": values, "diagnosed": True, "named": list(named), "shares": {}}
+
+
+def test_every_right_name_is_one_of_the_design():
+    for fault in FAULTS.values():
+        assert fault.right and fault.right <= CAUSES, fault.name
+        assert fault.what and fault.why and fault.whence
+        assert len(fault.strengths) == 3
+    assert len(FAULTS) >= 24
+    assert set(_REMEDIES) <= CAUSES
+
+
+def test_faults_change_fields_that_exist_and_nothing_else(worlds):
+    config = base(WORLDS["embedded"], worlds, 1)
+    for name, fault in FAULTS.items():
+        assert set(fault.setting) <= set(field_names()), name
+        for strength in fault.strengths:
+            run = plan.Planned("embedded", name, fault.strengths.index(strength) + 1, 1, True)
+            assert plan.control_of(fault, run.strength)
+            situation = Situation(config, strength)
+            assert fault.edit or set(fault.fields(situation)) <= set(field_names()), name
+
+
+def test_sound_runs_are_many_and_no_two_alike():
+    development = [(world, n) for world in ("embedded", "drift") for n in range(1, VARIATIONS[world] + 1)]
+    assert len(development) >= 72
+    drawn = [repr(sorted(variation(*each).items())) for each in development]
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_each_pair_of_factors_comes_in_all_four_combinations_equally_often():
+    design = together.design()
+    assert design.shape == (together.RUNS, len(together.FACTORS))
+    for a, b in itertools.combinations(design.T, 2):
+        assert [np.count_nonzero((a == x) & (b == y)) for x in (0, 1) for y in (0, 1)] == [6, 6, 6, 6]
+
+
+def test_the_plan_names_each_run_once_and_gives_each_fault_its_sound_runs():
+    runs = plan.plan(WORLDS.values())
+    names = {run.name for run in runs}
+    assert len(names) == len(runs)
+    for run in runs:
+        if run.kind in FAULTS:
+            key = plan.control_of(FAULTS[run.kind], run.strength)
+            assert f"{run.world}/sound/{key}/{run.seed}" in names
+    parts = [run for part in range(3) for run in runs[part::3]]
+    assert sorted(parts) == sorted(runs)
+
+
+def test_settings_that_are_equal_share_their_sound_runs():
+    assert plan.control_of(FAULTS["norm_momentum"], 1) == plan.BASE == plan.control_of(FAULTS["weight_decay"], 3)
+    assert plan.control_of(FAULTS["rate_too_high_sgd"], 1) == plan.control_of(FAULTS["optimizer"], 2) != plan.BASE
+    assert plan.control_of(FAULTS["tail_batch"], 1) != plan.control_of(FAULTS["tail_batch"], 2)
+
+
+def test_a_fault_hurts_only_if_the_change_is_sure_and_felt():
+    fault, seeds = FAULTS["norm_momentum"], range(4)
+    sound = [row(loss=0.5 + 0.05 * seed, accuracy=0.9 - 0.01 * seed) for seed in seeds]
+    worse = [row(loss=0.8 + 0.05 * seed, accuracy=0.8 - 0.01 * seed) for seed in seeds]
+    effect = measure_effect(fault, worse, sound)
+    assert effect.hurts == ("loss", "accuracy")
+    assert effect.change["accuracy"] == pytest.approx(-0.1)
+    assert effect.change["loss"] == pytest.approx(
+        np.mean([math.log((0.8 + 0.05 * s) / (0.5 + 0.05 * s)) for s in seeds])
+    )
+    assert not measure_effect(fault, sound, sound).hurts
+    assert not measure_effect(fault, sound, worse).hurts  # better is not worse
+    little = [row(loss=0.505 + 0.05 * seed, accuracy=0.899 - 0.01 * seed) for seed in seeds]
+    assert not measure_effect(fault, little, sound).hurts  # sure, and not felt
+    unsure = [row(loss=0.5 + 0.05 * seed + (2.0 if seed == 3 else 0.0)) for seed in seeds]
+    assert not measure_effect(fault, unsure, sound).hurts  # felt, and not sure
+
+
+def test_jumps_count_from_a_fiftieth_of_a_nat_on():
+    fault, seeds = FAULTS["tail_batch"], range(4)
+    sound, tiny = ([row(jumping=size * (1 + 0.1 * seed)) for seed in seeds] for size in (0.001, 0.01))
+    assert not measure_effect(fault, tiny, sound).hurts
+    assert measure_effect(fault, [row(jumping=0.1 * (1 + 0.1 * seed)) for seed in seeds], sound).hurts == ("jumping",)
+
+
+def test_a_fault_that_flatters_counts_where_the_score_is_too_good():
+    fault = FAULTS["leaky_split"]
+    sound = [row(loss=0.5 + 0.05 * seed, accuracy=0.8) for seed in range(4)]
+    better = [row(loss=0.2 + 0.05 * seed, accuracy=0.95) for seed in range(4)]
+    assert set(measure_effect(fault, better, sound).hurts) == {"loss", "accuracy"}
+    assert not measure_effect(fault, sound, better).hurts
+
+
+def test_runs_that_diverge_hurt():
+    gone = [row(loss=None, accuracy=None, jumping=None) for _ in range(4)]
+    effect = measure_effect(FAULTS["rate_too_high_sgd"], gone, [row() for _ in range(4)])
+    assert effect.hurts == ("diverged",)
+    assert effect.diverged == 4
+
+
+def scored():
+    rows = []
+    for seed in range(4):
+        rows.append(row(seed=seed, key="base", loss=0.5 + 0.01 * seed))
+        rows[-1]["diagnosed"] = False
+        named = (
+            ["small_validation", "batch_norm_statistics", "overconfidence"],
+            ["overconfidence"],
+            [],
+            ["small_validation"],
+        )
+        rows.append(row(kind="norm_momentum", strength=3, seed=seed, loss=1.0 + 0.03 * seed, named=named[seed]))
+        rows.append(row(kind="weight_decay", strength=1, seed=seed, loss=0.5 + 0.01 * seed, named=named[seed]))
+        rows.append(row(seed=50 + seed, strength=seed + 1, named=named[seed]))
+    for each in rows:
+        each["config"] = {}
+    return rows
+
+
+def test_what_is_named_is_counted(monkeypatch):
+    monkeypatch.setattr("bench.faults.score.DIAGNOSTICIANS", {"dogjax": lambda each: each["named"]})
+    result = score(scored())
+    summary = result["summary"]["embedded"]
+    assert summary == result["summary"]["development"] == result["peers"]["dogjax"]["embedded"]
+    assert (summary["fault_runs"], summary["hurting_runs"], summary["near_misses"]) == (8, 4, 4)
+    assert summary["top1"] == summary["recall"] == 0.25
+    assert summary["precision"] == 0.5 / 4
+    assert summary["f3"] == pytest.approx(10 * 0.125 * 0.25 / (9 * 0.125 + 0.25))
+    assert (summary["sound_runs"], summary["sound_accused"], summary["sound_accusations"]) == (4, 2, 3)
+    assert summary["sound_small_validation"] == 2
+    assert summary["near_misses_silent"] == 2
+    run = result["runs"]["embedded/norm_momentum/3/0"]
+    assert run["hurts"] and run["first"] and run["effect"]["loss"] > 0.5
+    assert result["summary"].keys() == {"embedded", "development"}
+
+
+def test_effects_pair_runs_by_seed():
+    rows = scored()
+    assert set(measure_effects(rows)) == {("embedded", "norm_momentum", 3), ("embedded", "weight_decay", 1)}
+    assert measure_effects(rows[::-1]) == {what: effect for what, effect in reversed(measure_effects(rows).items())}
+
+
+def test_wilson_knows_its_published_values():
+    # Newcombe 1998, Statistics in Medicine 17:857, table I: 81 of 263, and 0 of 20.
+    assert wilson(81, 263) == pytest.approx([0.2553, 0.3662], abs=1e-4)
+    assert wilson(0, 20) == pytest.approx([0.0, 0.1611], abs=1e-4)
+    assert wilson(0, 0) is None
+
+
+def test_a_reader_of_configurations_sees_what_is_written_there(worlds):
+    from dogjax.config import flatten, replace_fields, to_dict
+
+    config = base(WORLDS["embedded"], worlds, 1)
+
+    def suspects(**fields):
+        changed = replace_fields(config, {name.replace("__", "."): value for name, value in fields.items()})
+        return rules.by_configuration(dict(flatten(to_dict(changed))))
+
+    assert suspects() == []
+    assert suspects(model__norm_momentum=0.99) == ["batch_norm_statistics"]
+    assert suspects(split__strategy="frame", data__scale="raw") == ["leaky_split", "input_scale"]
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    """A cache whose embedded world is filmed at a frame every two seconds: what the runs take of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(film, "FPS", 1)
+        yield tmp_path_factory.mktemp("faults") / "cache"
+
+
+def test_edits_change_what_they_say(worlds, tmp_path):
+    config = base(WORLDS["embedded"], worlds, 1)
+    before = find_clips_of(config.data.path)
+    for number, (edit, strength) in enumerate(
+        [(edits.relabel, 0.25), (edits.duplicate, 0.25), (edits.confine, 1.0), (edits.overlap, 0.5), (edits.thin, 1.0)]
+    ):
+        root = tmp_path / str(number)
+        edit(Situation(config, strength), root)
+        after = find_clips_of(root)
+        labels = {clip.sha256: clip.label for clip in before}
+        moved = sum(labels.get(clip.sha256, clip.label) != clip.label for clip in after)
+        places = {label: {clip.background for clip in after if clip.label == label} for label in labels.values()}
+        assert (len(after), moved, max(len(each) for each in places.values())) == {
+            edits.relabel: (36, 9, 4),
+            edits.duplicate: (45, 0, 4),
+            edits.confine: (9, 0, 1),
+            edits.overlap: (42, 0, 4),
+            edits.thin: (9, 0, max(len(each) for each in places.values())),
+        }[edit]
+
+
+def find_clips_of(root):
+    import pathlib
+
+    return find_clips(pathlib.Path(root), "fail").clips
+
+
+def test_a_sample_of_the_bench_runs_to_its_table(worlds):
+    """Six runs, two of them of one fault at its strongest: each is trained, diagnosed, and scored; then again, as they are."""
+    faults = ("norm_momentum", "darker_validation")
+    runs = [
+        run
+        for run in plan.plan([WORLDS["embedded"]])
+        if run.seed < plan.SEEDS["development"][2]
+        and (run.key == plan.BASE or (run.kind in faults and run.strength == 3))
+    ]
+    assert len(runs) == 6
+    root = worlds.parent
+    execute(runs, root, lanes=2)
+    rows = read_rows(runs, root)
+    assert [each["status"] for each in rows] == ["finished"] * 6
+    assert [bool(each.get("thresholds")) for each in rows] == [each["diagnosed"] for each in rows]
+    result = score(rows)
+    effects = {each["fault"]: each["change"] for each in result["effects"]}
+    assert effects["norm_momentum"]["loss"] > 0.2
+    assert effects["darker_validation"]["loss"] > 0.2
+    named = [each["named"] for each in rows if each["kind"] == "norm_momentum"]
+    assert all("batch_norm_statistics" in each for each in named)
+    written = {run.name: (plan.folder_of(run, root) / "row.json").stat().st_mtime_ns for run in runs}
+    execute(runs, root, lanes=2)
+    assert written == {run.name: (plan.folder_of(run, root) / "row.json").stat().st_mtime_ns for run in runs}
+
+
+def test_public_cases_have_names_that_count():
+    assert len(CASES) == 5
+    assert all(case.right <= CAUSES for case in CASES)
