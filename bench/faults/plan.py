@@ -26,7 +26,7 @@ PLANTED = {
     "noise": (),
 }
 # How many of a fault's strengths are tried, from the strongest down.
-STRENGTHS = {"embedded": 3, "drift": 3, "second": 2, "clips": 1, "noise": 0}
+STRENGTHS = {"embedded": 3, "drift": 2, "second": 2, "clips": 1, "noise": 0}
 SOUND, TOGETHER, CASE = "sound", "together", "case"
 # The key of the sound run that faults without a setting are held against.
 BASE = "base"
