@@ -27,11 +27,12 @@ from bench.faults.operators import FAULTS
 from bench.faults.plan import BASE, CASE, SOUND, TOGETHER, Planned, control_of, folder_of
 from bench.faults.sound import base, variation
 from bench.faults.worlds import WORLDS, videos
-from dogjax.config import Config, flatten, replace_fields, to_dict
+from dogjax.config import Config, DataConfig, flatten, replace_fields, to_dict
 from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.diagnose.thresholds import thresholds_sha256
 from dogjax.errors import Diverged, UserError
 from dogjax.files import read_json, replacing_folder, sha256_of_file, sha256_of_json, write_json
+from dogjax.train.experiment import Material, load_material
 from dogjax.train.identity import code_sha256
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
@@ -148,7 +149,7 @@ def _train(run: Planned, root: pathlib.Path, workdir: Workdir) -> dict[str, Any]
         config = replace_fields(config, {"data.path": str(edited)})
     status = "finished"
     try:
-        train(config, workdir)
+        train(config, workdir, _material(config.data))
     except Diverged:
         status = "diverged"
     return {"status": status, "measures": measures(workdir), "config": dict(flatten(to_dict(config)))}
@@ -156,10 +157,15 @@ def _train(run: Planned, root: pathlib.Path, workdir: Workdir) -> dict[str, Any]
 
 def _diagnose(workdir: Workdir) -> dict[str, Any]:
     try:
-        diagnose_workdir(workdir, None)
+        diagnose_workdir(workdir, None, _material(workdir.saved_config().data))
     except UserError as error:
         return {"named": [], "shares": {}, "thresholds": thresholds_sha256(), "not_diagnosed": str(error)}
     return said(workdir)
+
+
+@functools.lru_cache(maxsize=2)  # most runs of a world take its frames as they are
+def _material(data: DataConfig) -> Material:
+    return load_material(data)
 
 
 def _is_done(run: Planned, root: pathlib.Path, stamps: dict[str, str]) -> bool:

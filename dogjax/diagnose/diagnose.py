@@ -22,7 +22,7 @@ from dogjax.eval.curves import von_neumann_volatility
 from dogjax.eval.intervals import group_frames
 from dogjax.eval.predictions import epochs_with_predictions, read_predictions
 from dogjax.files import read_json
-from dogjax.train.experiment import Experiment, build_experiment
+from dogjax.train.experiment import Experiment, Material, build_experiment
 from dogjax.train.state import epochs_with_weights
 from dogjax.train.workdir import Workdir
 
@@ -31,7 +31,7 @@ MOST_EPOCHS = 20
 FEWEST_EPOCHS = 4
 
 
-def diagnose_workdir(workdir: Workdir, config: Config | None) -> None:
+def diagnose_workdir(workdir: Workdir, config: Config | None, material: Material | None = None) -> None:
     """Explains the validation curve of the run in `workdir`, finished or not, and writes `diagnosis.json`.
 
     Nothing else in the folder is changed, so a run that is being trained there goes on undisturbed.
@@ -39,6 +39,7 @@ def diagnose_workdir(workdir: Workdir, config: Config | None) -> None:
     Args:
       workdir: of the run.
       config: the run's configuration, where its data lie elsewhere by now; None: as it was trained.
+      material: its frames, where they are loaded already.
 
     Raises:
       UserError: the folder holds no run, too few epochs of one, or none whose weights were kept; or the data are
@@ -48,7 +49,7 @@ def diagnose_workdir(workdir: Workdir, config: Config | None) -> None:
     if config is not None:
         workdir.check_config(config)
     epochs = _epochs(workdir)
-    experiment = _experiment(workdir, config or saved)
+    experiment = _experiment(workdir, config or saved, material)
     frames = experiment.validation
     groups = group_frames(
         frames.label, frames.recording, frames.time, frames.label_names, experiment.split.block_seconds
@@ -62,9 +63,9 @@ def diagnose_workdir(workdir: Workdir, config: Config | None) -> None:
     remove_other_pictures(workdir.path, gallery)
 
 
-def _experiment(workdir: Workdir, config: Config) -> Experiment:
+def _experiment(workdir: Workdir, config: Config, material: Material | None) -> Experiment:
     """The run's own, on the same frames in the same split."""
-    experiment = build_experiment(config)
+    experiment = build_experiment(config, material)
     if experiment.split_sha256 != read_json(workdir.path / "split.json")["sha256"]:
         raise UserError(
             f"--workdir={workdir.path}: the frames or their split are not those of the run; put the data back"

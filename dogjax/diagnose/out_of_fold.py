@@ -5,6 +5,8 @@ classes all the same: on what they see of a frame, a linear classifier is fitted
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,11 +16,13 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from dogjax.config import ModelConfig
 from dogjax.data.table import FrameTable
 from dogjax.models import ops
-from dogjax.models.network import ACTIVATIONS, Conv
+from dogjax.models.network import ACTIVATIONS, Conv, Network
 from dogjax.train.experiment import Experiment
 from dogjax.train.state import Variables
+from dogjax.train.step import PROGRAMS_KEPT
 
 # The last blocks: what the first ones see are edges.
 BLOCKS = 2
@@ -80,24 +84,33 @@ def label_units(frames: FrameTable) -> np.ndarray:
 def _seen(experiment: Experiment, network: Variables, frames: np.ndarray) -> np.ndarray:
     """Mean over positions of what the channels of the last blocks see: float32 `[frames, channels]`."""
     module, scaling, size = experiment.program.network, experiment.pipeline.scaling, experiment.config.train.batch_size
-    activation = ACTIVATIONS[module.config.activation]
+    see = _channel_means(module.config, module.classes)
+    # The last batch is filled up, so that one program serves all.
+    batches = np.resize(frames, -(-len(frames) // size) * size).reshape(-1, size)
+    pixels = (experiment.pipeline.images.read(batch).astype(np.float32) for batch in batches)
+    return np.concatenate([np.asarray(see(network, (each - scaling.shift) / scaling.scale)) for each in pixels])[
+        : len(frames)
+    ]
+
+
+@functools.lru_cache(maxsize=PROGRAMS_KEPT)
+def _channel_means(model: ModelConfig, classes: int) -> Callable[[Variables, np.ndarray], jax.Array]:
+    """Returns a compiled function of (variables, images): float32 `[batch, channels]` of the last blocks."""
+    module, activation = Network(model, classes), ACTIVATIONS[model.activation]
 
     @jax.jit
-    def see(images: jax.Array) -> jax.Array:
+    def see(variables: Variables, images: jax.Array) -> jax.Array:
         state: Any
         _, state = module.apply(
-            network,
+            variables,
             images,
             dropout=False,
             batch_statistics=False,
             capture_intermediates=lambda part, _: isinstance(part, Conv),
             mutable=["intermediates"],
         )
-        blocks = [state["intermediates"][f"Conv_{n}"]["__call__"][0] for n in range(len(module.config.widths))]
+        blocks = [state["intermediates"][f"Conv_{n}"]["__call__"][0] for n in range(len(model.widths))]
         means = [ops.leave(activation(each)).mean((1, 2)) for each in blocks[-BLOCKS:]]
         return jax.numpy.concatenate(means, -1).astype(np.float32)
 
-    # The last batch is filled up, so that one program serves all.
-    batches = np.resize(frames, -(-len(frames) // size) * size).reshape(-1, size)
-    pixels = (experiment.pipeline.images.read(batch).astype(np.float32) for batch in batches)
-    return np.concatenate([np.asarray(see((each - scaling.shift) / scaling.scale)) for each in pixels])[: len(frames)]
+    return see
