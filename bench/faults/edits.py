@@ -2,22 +2,12 @@
 
 import os
 import pathlib
-from collections.abc import Callable
-from fractions import Fraction
 
-import av
 import numpy as np
 
 from bench.faults.fault import Situation
+from bench.faults.refilm import FINE, Change, Pixels, refilm, unchanged
 from dogjax.data.sources.clips import Clip
-
-# Frames a second of an edited video: those that a run takes, and no more.
-FPS = Fraction(1, 2)
-# So fine that encoding again is no fault by itself.
-FINE = 8
-
-Pixels = np.ndarray
-Change = Callable[[Pixels], Pixels]
 
 
 def link(clip: Clip, root: pathlib.Path, label: str | None = None, name: str = "") -> None:
@@ -28,29 +18,8 @@ def link(clip: Clip, root: pathlib.Path, label: str | None = None, name: str = "
 def film_again(
     clip: Clip, root: pathlib.Path, change: Change, *, crf: int = FINE, label: str | None = None, name: str = ""
 ) -> None:
-    """Decodes `clip`, changes its pixels, and encodes them at `FPS` frames a second.
-
-    Args:
-      clip: the video.
-      root: where the new one goes.
-      change: of uint8 `[frames, height, width, 3]`.
-      crf: how coarse: x264's constant rate factor.
-      label: another class; None: the clip's own.
-      name: put before the file's name.
-    """
-    frames = change(_sampled(clip.path))
-    height, width = frames.shape[1:3]
-    with av.open(str(_target(clip, root, label, name)), "w", options={"fflags": "+bitexact"}) as container:
-        options = {"crf": str(crf), "preset": "veryfast", "x264-params": "cpu-independent=1"}
-        stream = container.add_stream("libx264", rate=FPS, options=options)
-        stream.width, stream.height, stream.pix_fmt = width - width % 2, height - height % 2, "yuv420p"
-        stream.codec_context.thread_count = 1  # the number of threads changes the bits
-        for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels[: stream.height, : stream.width], format="rgb24")
-            frame.pts = number
-            frame.time_base = 1 / FPS
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    """Puts `clip` into `root` with its pixels changed, under another label or name if one is given."""
+    refilm(clip.path, _target(clip, root, label, name), change, crf=crf)
 
 
 def _target(clip: Clip, root: pathlib.Path, label: str | None, name: str) -> pathlib.Path:
@@ -58,16 +27,6 @@ def _target(clip: Clip, root: pathlib.Path, label: str | None, name: str) -> pat
     folder.mkdir(parents=True, exist_ok=True)
     moved = f"{clip.label}_" if label not in (None, clip.label) else ""
     return folder / f"{name}{moved}{clip.path.stem}.mp4"
-
-
-def _sampled(path: pathlib.Path) -> Pixels:
-    """Returns the frames on screen every 1 / `FPS` seconds, uint8 `[frames, height, width, 3]`."""
-    taken = []
-    with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
-            if float(frame.time or 0) >= len(taken) / FPS - 1e-6:
-                taken.append(frame.to_ndarray(format="rgb24"))
-    return np.stack(taken)
 
 
 def relabel(situation: Situation, root: pathlib.Path) -> None:
@@ -86,7 +45,7 @@ def overlap(situation: Situation, root: pathlib.Path) -> None:
     for clip in situation.clips:
         link(clip, root)
         if clip in again:
-            film_again(clip, root, lambda pixels: pixels, label=last, name="also_")
+            film_again(clip, root, unchanged, label=last, name="also_")
 
 
 def duplicate(situation: Situation, root: pathlib.Path) -> None:
@@ -95,7 +54,7 @@ def duplicate(situation: Situation, root: pathlib.Path) -> None:
     for clip in situation.clips:
         link(clip, root)
         if clip in again:
-            film_again(clip, root, lambda pixels: pixels, crf=18, name="copy_")
+            film_again(clip, root, unchanged, crf=18, name="copy_")
 
 
 def confine(situation: Situation, root: pathlib.Path) -> None:
@@ -123,9 +82,9 @@ def coarsen(situation: Situation, root: pathlib.Path) -> None:
     """Encodes the first class by another camera: coarsely, as `strength` says."""
     for clip in situation.clips:
         if clip.label == situation.labels[0]:
-            film_again(clip, root, lambda pixels: pixels, crf=situation.strength)
+            film_again(clip, root, unchanged, crf=situation.strength)
         else:
-            film_again(clip, root, lambda pixels: pixels)
+            film_again(clip, root, unchanged)
 
 
 def add_noise(situation: Situation, root: pathlib.Path) -> None:

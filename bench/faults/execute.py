@@ -26,7 +26,7 @@ from bench.faults.measure import measures, said
 from bench.faults.operators import FAULTS
 from bench.faults.plan import BASE, CASE, SOUND, TOGETHER, Planned, control_of, folder_of
 from bench.faults.sound import base, variation
-from bench.faults.worlds import WORLDS, videos
+from bench.faults.worlds import WORLDS, sampled_videos
 from dogjax.config import Config, DataConfig, flatten, replace_fields, to_dict
 from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.diagnose.thresholds import thresholds_sha256
@@ -57,7 +57,7 @@ def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> None:
       lanes: how many at once.
     """
     for name in sorted({run.world for run in runs}):
-        videos(WORLDS[name], root / CACHE)  # once, before the lanes ask for them
+        sampled_videos(WORLDS[name], root / CACHE)  # once, before the lanes ask for them
     stamps = {"training": training_code(), "diagnosis": code_sha256()}
     left = [run for run in runs if not _is_done(run, root, stamps)]
     context = multiprocessing.get_context("spawn")

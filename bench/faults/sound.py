@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.faults.worlds import World, videos
+from bench.faults.worlds import World, sampled_videos
 from dogjax import config as config_lib
 from dogjax.config import Config
 
@@ -51,7 +51,7 @@ def base_fields(world: World, cache: pathlib.Path) -> dict[str, Any]:
     """Returns the fields of a small run with nothing wrong, on the videos of `world`."""
     return {
         "data.source": "videos",
-        "data.path": str(videos(world, cache)),
+        "data.path": str(sampled_videos(world, cache)),
         "data.cache_dir": str(cache),
         "data.fps": 0.5,
         "data.image_size": 24,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bench.faults import digits, second
+from bench.faults.refilm import refilm, unchanged
 from dogjax.data.cache import locked
 from dogjax.errors import UserError
 from dogjax.files import replacing_folder
@@ -41,6 +42,7 @@ class World:
       write: fills an empty folder with `ROOT/<class>/<place>/<recording>.mp4`, or another layout that dogjax reads;
         the same bytes every time.
       alike: classes that look alike, as `data.merge_labels` takes them.
+      is_short: whether a clip lasts seconds, so that runs take all its frames.
       version: changes with what `write` writes.
       is_here: whether what it is made of is on this machine.
     """
@@ -51,6 +53,7 @@ class World:
     write: Callable[[pathlib.Path], None]
     alike: tuple[str, ...] = ()
     version: int = 1
+    is_short: bool = False
     is_here: Callable[[], bool] = _always
 
 
@@ -67,6 +70,25 @@ def videos(world: World, cache: pathlib.Path) -> pathlib.Path:
                 raise UserError(f"world '{world.name}': what it is made of is not on this machine; leave it out")
             with replacing_folder(root) as temporary:
                 world.write(temporary)
+    return root
+
+
+def sampled_videos(world: World, cache: pathlib.Path) -> pathlib.Path:
+    """Returns the folder of a world's videos at the frame rate that runs take: the same frames, decoded far sooner.
+
+    Short clips stay as they are.
+    """
+    if world.is_short:
+        return videos(world, cache)
+    root = cache / f"{world.name}-{world.version}-sampled"
+    with locked(root):
+        if not root.exists():
+            whole = videos(world, cache)
+            with replacing_folder(root) as temporary:
+                for source in sorted(whole.rglob("*.mp4")):
+                    target = temporary / source.relative_to(whole)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    refilm(source, target, unchanged)
     return root
 
 
@@ -138,6 +160,7 @@ _ALL = (
         "a phone clip of each of three real dogs, the camera walking round it",
         link_clips,
         ("heeler_a", "heeler_b"),
+        is_short=True,
         is_here=clips_are_here,
     ),
 )
