@@ -3,6 +3,7 @@
 import datetime
 import pathlib
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 # Rounds of the bench of planted causes, before there were test worlds. Thresholds or plants changed after each, and all
@@ -21,22 +22,23 @@ EARLIER = tuple(
 )
 
 
-def entry(summary: dict[str, Any], thresholds: list[str], code: list[str]) -> dict[str, Any]:
-    """Returns the line of a run of test worlds.
+def noted(
+    log: Sequence[dict[str, Any]], summary: dict[str, Any], thresholds: list[str], code: list[str]
+) -> list[dict[str, Any]]:
+    """Returns the log with a line for a run of test worlds; the same run, scored again, gets none.
 
     Args:
-      summary: by world and part.
+      log: the lines so far.
+      summary: figures by world and part.
       thresholds: the hashes that stand in the diagnoses.
       code: the hashes of the code that made them.
     """
     kept = ("fault_runs", "hurting_runs", "top1", "recall", "precision", "f3", "sound_runs", "sound_accused")
-    return {
-        "date": datetime.date.today().isoformat(),
-        "commit": _commit(),
-        "thresholds": thresholds,
-        "code": code,
-        "figures": {name: {key: figures[key] for key in kept} for name, figures in summary.items()},
-    }
+    figures = {name: {key: each[key] for key in kept} for name, each in summary.items()}
+    line = {"thresholds": thresholds, "code": code, "figures": figures}
+    if any(all(old[key] == value for key, value in line.items()) for old in log):
+        return list(log)
+    return [*log, {"date": datetime.date.today().isoformat(), "commit": _commit(), **line}]
 
 
 def _commit() -> str | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from bench.faults import cases, history, picture
 from bench.faults.operators import FAULTS
-from bench.faults.plan import SEEDS
+from bench.faults.plan import SEEDS, TEST, worlds_of
 from bench.faults.score import cases as rows_of_cases
-from bench.faults.score import score
+from bench.faults.score import score, with_earlier
 from bench.faults.worlds import WORLDS
 from dogjax.files import read_json, write_text
 
@@ -20,46 +20,55 @@ RESULTS = HERE.parent / "faults.json"
 
 _HEAD = """# Planted faults
 
-`make bench-diagnosis` writes this page from real runs on real video files: {faults} faults at three strengths each, four seeds a
-strength, beside sound runs of the same seeds; varied sound runs; runs with several faults; five runs like those of people who asked in
-public. What a fault does is measured, and one that nobody would feel counts as a near miss, where silence is right. Names that
-count as right were decided before anything was run ([`bench/faults/operators.py`](../bench/faults/operators.py)).
+`make bench-diagnosis` writes this page from real runs on real video files: {faults} faults at three strengths each,
+four seeds a strength, beside sound runs of the same seeds; varied sound runs; runs with several faults; five runs
+like those of people who asked in public. What a fault does is measured, and one that nobody would feel counts as a
+near miss, where silence is right. Names that count as right were decided before anything was run
+([`bench/faults/operators.py`](../bench/faults/operators.py)).
 
-Thresholds are set on the development worlds (*embedded*: three dogs in four places; *drift*: digits that wander over
-photographs). The test worlds (*second*: other dogs, other places, another camera; *clips*: phone clips of three real dogs, where
-they are at hand; *noise*: random pixels, of which nothing can be learnt) are run once a release, and every run of them is listed
-below.
+Thresholds are set on the development worlds (*embedded*: three dogs in four places; *drift*: digits that wander
+over photographs). The test worlds (*second*: other dogs, other places, another camera; *clips*: phone clips of
+three real dogs, where they are at hand; *noise*: random pixels, of which nothing can be learnt) are run once a
+release, and every run of them is listed below.
 """
 _LITERATURE = """
 ## Beside the literature
 
-Humbatova et al. (EMSE 2025, PMC12152046) held four tools against 17 faults planted by DeepCrime and 16 real ones. Mean recall and
-precision against the planted or mended fault: DeepFD .33 and .18, UMLAUT .19 and .21, NeuraLint .19 and .20, DeepDiagnosis .15 and
-.21; with equivalent repairs admitted DeepFD has .55 and .37. Of its six image networks DeepFD names two. DEFault (ICSE 2025, arXiv 2501.12560)
-diagnoses 63 % of the 52 programs of DeepFD's own benchmark.
+Humbatova et al. (EMSE 2025, PMC12152046) held four tools against 17 faults planted by DeepCrime and 16 real ones.
+Mean recall and precision against the planted or mended fault: DeepFD .33 and .18, UMLAUT .19 and .21, NeuraLint .19
+and .20, DeepDiagnosis .15 and .21; with equivalent repairs admitted DeepFD has .55 and .37. Of its six image
+networks DeepFD names two. DEFault (ICSE 2025, arXiv 2501.12560) diagnoses 63 % of the 52 programs of DeepFD's own
+benchmark.
 
-- Comparable: the operators (most are DeepCrime's), that a fault must hurt, recall and precision a run, one fault a run.
+- Comparable: the operators (most are DeepCrime's), that a fault must hurt, recall and precision a run, one fault a
+  run.
 - Not comparable: their networks are of many kinds and their tools read the program, too; here every run is a small
-  convolutional network on videos, trained by this project, which knows its configuration. Equivalent names are admitted here,
-  so .55 and .37 are the nearer figures.
+  convolutional network on videos, trained by this project, which knows its configuration. Equivalent names are
+  admitted here, so .55 and .37 are the nearer figures.
 
-Left out of DeepCrime's operators: disabled batching (HDB: one step an epoch is a form of too few epochs), an activation removed or
-added (ARM, AAL: the first is `identity` here, the second has no place in this network), regularisation changed or removed (RCW, RRW: the
-sound run has none), bias added or removed (WAB, WRB: BatchNorm makes up for it), gradient clipping (OCG: harmless below the rates of
-HLR), validation removed (VRM: without validation there is no curve to diagnose; here it is made small).
+Left out of DeepCrime's operators: disabled batching (HDB: one step an epoch is a form of too few epochs), an
+activation removed or added (ARM, AAL: the first is `identity` here, the second has no place in this network),
+regularisation changed or removed (RCW, RRW: the sound run has none), bias added or removed (WAB, WRB: BatchNorm
+makes up for it), gradient clipping (OCG: harmless below the rates of HLR), validation removed (VRM: without
+validation there is no curve to diagnose; here it is made small).
 """
 
 
 def write(rows: Sequence[Mapping[str, Any]], worlds: str) -> None:
-    """Scores the rows of all worlds and writes the three files; `worlds` were run just now."""
-    scored = score(rows)
-    log = read_json(RESULTS)["log"] if RESULTS.exists() else []
-    thresholds = sorted({row["thresholds"] for row in rows if row.get("thresholds")})
-    if any(world.part == "test" and world.name in worlds.split(",") for world in WORLDS.values()) or worlds == "test":
-        test = {name: each for name, each in scored["summary"].items() if name == "test" or _is_test(name)}
+    """Scores the rows of all worlds and writes the three files.
+
+    Args:
+      rows: of all runs that are there; what an earlier run found in worlds without rows is kept.
+      worlds: those that were run just now, as `worlds_of` takes them. A run of test worlds is noted in the log.
+    """
+    earlier = read_json(RESULTS) if RESULTS.exists() else {}
+    results = with_earlier(score(rows), earlier)
+    results["thresholds"] = sorted({row["thresholds"] for row in rows if row.get("thresholds")})
+    results["log"] = earlier.get("log", [])
+    if any(world.part == TEST for world in worlds_of(worlds)):
         code = sorted({row["diagnosis_code"] for row in rows if _is_test(row["world"]) and "diagnosis_code" in row})
-        log = [*log, history.entry(test, thresholds, code)]
-    results = scored | {"thresholds": thresholds, "log": log}
+        figures = {name: each for name, each in results["summary"].items() if name == TEST or _is_test(name)}
+        results["log"] = history.noted(results["log"], figures, results["thresholds"], code)
     RESULTS.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
     picture.draw(results, DOCS / "faults.png")
     write_text(DOCS / "faults.md", in_words(results, rows))
@@ -74,9 +83,12 @@ def in_words(results: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> s
     """Returns the page."""
     parts = [
         _HEAD.format(faults=len(FAULTS)),
-        "## What the diagnosis names\n\nOf runs whose fault hurts: top-1, the first cause named is right; recall, any is; precision, "
-        "the share of the names that are right. F3 weighs recall three times. Intervals are Wilson's, as if runs were "
-        "independent, which two seeds of one fault are not. `small_validation` is true of nearly every run here, so it accuses nobody; how "
+        "## What the diagnosis names\n\nOf runs whose fault hurts: top-1, the first cause named is right; "
+        "recall, any is; precision, "
+        "the share of the names that are right. F3 weighs recall three times. Intervals are Wilson's, as if "
+        "runs were "
+        "independent, which two seeds of one fault are not. `small_validation` is true of nearly every run "
+        "here, so it accuses nobody; how "
         "often sound runs were told so is counted apart.\n",
         _table_of_summary(results["summary"]),
         _peers(results),
@@ -190,10 +202,12 @@ def _effects(results: Mapping[str, Any]) -> str:
         )
     seeds = len(SEEDS["development"])
     return (
-        f"## What each fault does\n\nAgainst sound runs of the same {seeds} seeds: loss and jumping times, accuracy plus. Named are the "
-        "measures that a paired t-test, with Holm's correction over the measures, finds changed for the worse (of a fault that flatters, "
-        "for the better) and that somebody would feel: the loss by a tenth, two points, jumps by a half and above .02 nats.\n\n"
-        + _table(["world", "fault", "strength", "loss", "accuracy", "jumping", "felt"], lines)
+        f"## What each fault does\n\nAgainst sound runs of the same {seeds} seeds: loss and jumping times, "
+        f"accuracy plus. Named are the "
+        "measures that a paired t-test, with Holm's correction over the measures, finds changed for the worse "
+        "(of a fault that flatters, "
+        "for the better) and that somebody would feel: the loss by a tenth, two points, jumps by a half and "
+        "above .02 nats.\n\n" + _table(["world", "fault", "strength", "loss", "accuracy", "jumping", "felt"], lines)
     )
 
 
@@ -230,8 +244,10 @@ def _shares(results: Mapping[str, Any]) -> str:
     held = _share(each["coverage"], each["coverage_interval"])
     return (
         "## What a share is worth\n\n"
-        f"The share that a right cause is given against what its fault does to the jumping (1 less the ratio of sound to faulty), "
-        f"{each['runs']} runs: slope {each['slope']:.2f} (standard error {each['slope_se']:.2f}); 1 would be right. Of the other "
+        f"The share that a right cause is given against what its fault does to the jumping (1 less the ratio of "
+        f"sound to faulty), "
+        f"{each['runs']} runs: slope {each['slope']:.2f} (standard error {each['slope_se']:.2f}); 1 would be "
+        f"right. Of the other "
         f"seed's shares {held} lie within a run's 95 % interval ({each['coverage_of']} comparisons).\n"
     )
 
@@ -242,8 +258,10 @@ def _together(results: Mapping[str, Any]) -> str:
         return ""
     return (
         "## Several at once\n\n"
-        f"Twelve faults in a Plackett-Burman design, {each['runs']} runs, {each['faults']} faults in all. Named at all: "
-        f"{_share(each['recall'], each['recall_interval'])} of the faults. Right: {_share(each['precision'], each['precision_interval'])} of the "
+        f"Twelve faults in a Plackett-Burman design, {each['runs']} runs, {each['faults']} faults in all. Named "
+        f"at all: "
+        f"{_share(each['recall'], each['recall_interval'])} of the faults. Right: "
+        f"{_share(each['precision'], each['precision_interval'])} of the "
         f"names. The first name is right in {each['first_right']} runs.\n"
     )
 
@@ -278,12 +296,16 @@ def _log(results: Mapping[str, Any]) -> str:
     return (
         "## Every run of the test worlds\n\n"
         + _table(head, lines)
-        + "\nBefore there were test worlds, seven rounds of another bench were run, each on new seeds of one world: one strength a fault, "
-        "eight causes, two runs a cause.\n\n" + _table(["seeds", "named first", "changed after it"], earlier)
+        + "\nBefore there were test worlds, seven rounds of another bench were run, each on new seeds of one world: one "
+        "strength a fault, eight causes, two runs a cause.\n\n"
+        + _table(["seeds", "named first", "changed after it"], earlier)
     )
 
 
 def _seconds(rows: Sequence[Mapping[str, Any]]) -> str:
     train = sum(row.get("train_seconds", 0) for row in rows)
     diagnose = sum(row.get("diagnose_seconds", 0) for row in rows)
-    return f"{len(rows)} runs: {train / 60:.0f} minutes of training and {diagnose / 60:.0f} of diagnosis, on a core each.\n"
+    return (
+        f"{len(rows)} runs: {train / 60:.0f} minutes of training and {diagnose / 60:.0f} of diagnosis, on a core "
+        "each.\n"
+    )

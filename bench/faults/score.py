@@ -11,7 +11,7 @@ from scipy import stats
 from bench.faults import rules
 from bench.faults.effect import Effect, measure_effect
 from bench.faults.operators import FAULTS
-from bench.faults.plan import CASE, SOUND, TOGETHER, control_of
+from bench.faults.plan import CASE, DEVELOPMENT, SOUND, TEST, TOGETHER, control_of
 from bench.faults.together import faults_of
 from bench.faults.worlds import WORLDS
 
@@ -30,28 +30,21 @@ DIAGNOSTICIANS: dict[str, Diagnostician] = {
 
 
 def score(rows: Iterable[Row]) -> dict[str, Any]:
-    """Returns `summary`, `runs`, `effects`, `together`, `cases`, `peers`, `slopes` and `coverage`, ready for JSON."""
+    """Returns the figures of some rows, ready for JSON.
+
+    `summary` and, by diagnostician, `peers` hold the figures of each world and part; `runs` each diagnosed run,
+    `effects` what each fault does, `together` and `shares` the figures of several faults at once and of shares.
+    """
     rows = list(rows)
     effects = measure_effects(rows)
-    judged = [_judge(row, effects, DIAGNOSTICIANS["dogjax"]) for row in rows if row["diagnosed"]]
-    parts = {part: [world.name for world in WORLDS.values() if world.part == part] for part in ("development", "test")}
-    groups = {name: [name] for name in WORLDS} | parts
-    worlds = {run["world"] for run in judged}
-    groups = {name: names for name, names in groups.items() if worlds & set(names)}
+    judged = {
+        who: [_judge(row, effects, names_of) for row in rows if row["diagnosed"]]
+        for who, names_of in DIAGNOSTICIANS.items()
+    }
     return {
-        "summary": {
-            name: summarise([run for run in judged if run["world"] in names]) for name, names in groups.items()
-        },
-        "peers": {
-            who: {
-                name: summarise(
-                    [_judge(row, effects, names_of) for row in rows if row["diagnosed"] and row["world"] in names]
-                )
-                for name, names in groups.items()
-            }
-            for who, names_of in DIAGNOSTICIANS.items()
-        },
-        "runs": {_name(run): run for run in judged},
+        "summary": summaries(judged["dogjax"]),
+        "peers": {who: summaries(runs) for who, runs in judged.items()},
+        "runs": {_name(run): run for run in judged["dogjax"]},
         "effects": [
             {"world": world, "fault": fault, "strength": strength}
             | {"change": dict(effect.change), "p": dict(effect.p), "hurts": list(effect.hurts)}
@@ -60,6 +53,32 @@ def score(rows: Iterable[Row]) -> dict[str, Any]:
         ],
         "together": _together([row for row in rows if row["kind"] == TOGETHER]),
         "shares": _shares(rows, effects),
+    }
+
+
+def summaries(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the figures of each world that has judged runs, and of each part."""
+    parts = {part: [world.name for world in WORLDS.values() if world.part == part] for part in (DEVELOPMENT, TEST)}
+    groups = {name: [run for run in runs if run["world"] == name] for name in WORLDS}
+    groups |= {part: [run for run in runs if run["world"] in names] for part, names in parts.items()}
+    return {name: summarise(group) for name, group in groups.items() if group}
+
+
+def with_earlier(results: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the results with those of worlds that only the earlier ones have."""
+    seen = {run["world"] for run in results["runs"].values()}
+    runs = {name: run for name, run in earlier.get("runs", {}).items() if run["world"] not in seen} | results["runs"]
+    effects = [each for each in earlier.get("effects", []) if each["world"] not in seen]
+    peers = {who: {**earlier.get("peers", {}).get(who, {}), **each} for who, each in results["peers"].items()}
+    return {
+        **results,
+        "runs": runs,
+        "summary": summaries(list(runs.values())),
+        "effects": [*effects, *results["effects"]],
+        "peers": peers,
+        "together": results["together"]
+        if results["together"]["runs"]
+        else earlier.get("together", results["together"]),
     }
 
 

@@ -23,32 +23,11 @@ from dogjax.world import film
 # The names of the design: those of today's diagnosis and those to come.
 CAUSES = frozenset(
     [
-        "batch_norm_statistics",
-        "dropout_before_norm",
-        "augmented_validation",
-        "learning_rate",
-        "small_batch",
-        "tail_batch",
-        "last_iterate",
-        "moving_validation",
-        "resume_step",
-        "optimizer_instability",
-        "not_learning",
-        "overfitting",
-        "underfitting",
-        "leaky_split",
-        "duplicates",
-        "missing_class",
-        "class_imbalance",
-        "sides_differ",
-        "wrong_class_order",
-        "label_noise",
-        "look_alikes",
-        "background_confound",
-        "recording_format",
-        "small_validation",
-        "input_scale",
-        "overconfidence",
+        *("batch_norm_statistics", "dropout_before_norm", "augmented_validation", "learning_rate", "small_batch"),
+        *("tail_batch", "last_iterate", "moving_validation", "resume_step", "optimizer_instability", "not_learning"),
+        *("overfitting", "underfitting", "leaky_split", "duplicates", "missing_class", "class_imbalance"),
+        *("sides_differ", "wrong_class_order", "label_noise", "look_alikes", "background_confound"),
+        *("recording_format", "small_validation", "input_scale", "overconfidence"),
     ]
 )
 
@@ -251,7 +230,8 @@ def find_clips_of(root):
 
 
 def test_a_sample_of_the_bench_runs_to_its_table(worlds):
-    """Six runs, two of them of one fault at its strongest: each is trained, diagnosed, and scored; then again, as they are."""
+    """Six runs, two of them of one fault at its strongest: each is trained, diagnosed, and scored; then again, "
+    "as they are."""
     faults = ("norm_momentum", "darker_validation")
     runs = [
         run
