@@ -17,7 +17,7 @@ import sys
 
 from bench.faults import page
 from bench.faults.execute import execute, read_rows
-from bench.faults.plan import DEVELOPMENT, plan, sample, worlds_of
+from bench.faults.plan import DEVELOPMENT, only, part_of, plan, worlds_of
 from bench.faults.worlds import WORLDS
 from dogjax.errors import UserError
 
@@ -33,21 +33,21 @@ def main() -> None:
             raise UserError(f"--worlds={arguments.worlds}: no such worlds here; development, test, or some of {names}")
         runs = plan(worlds)
         if arguments.faults:
-            runs = [run for run in runs if run.kind in (*arguments.faults.split(","), "sound")]
-        if arguments.sample:
-            runs = sample(runs, arguments.sample)
-        part, parts = (int(number) for number in arguments.part.split("/"))
+            runs = only(runs, arguments.faults.split(","))
         if not arguments.score:
-            execute(runs[part - 1 :: parts], arguments.root, arguments.lanes)
-        whole = not (arguments.faults or arguments.sample) and (parts == 1 or arguments.score)
-        if whole:
-            page.write(read_rows(plan(WORLDS.values()), arguments.root), arguments.worlds)
-        elif parts > 1:
-            print(f"part {part} of {parts} is done: bring the folders of all parts together, then give --score")
+            execute(part_of(runs, arguments.part), arguments.root, arguments.lanes)
+        rows = read_rows(runs, arguments.root)
+        if len(rows) < len(runs):
+            print(
+                f"{len(rows)} of {len(runs)} runs are done: bring the folders of all parts together, then give --score"
+            )
+        elif arguments.faults:
+            print(page.summary_of(rows))
         else:
-            print(page.summary_of(read_rows(runs, arguments.root)))
+            page.write(read_rows(plan(WORLDS.values()), arguments.root), arguments.worlds)
     except UserError as error:
-        sys.exit(f"bench.faults: {error}")
+        print(f"bench.faults: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _arguments() -> argparse.Namespace:
@@ -57,7 +57,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--worlds", default=DEVELOPMENT, help="development, test, or names divided by commas")
     parser.add_argument("--faults", default="", help="only these, names divided by commas")
     parser.add_argument("--part", default="1/1", help="i/n: the i-th of n parts of the runs")
-    parser.add_argument("--sample", type=int, default=0, help="only so many runs, evenly spread")
     parser.add_argument("--score", action="store_true", help="train nothing: score the rows that are there")
     parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="the folder of all runs")
     parser.add_argument("--lanes", type=int, default=len(os.sched_getaffinity(0)), help="runs at once")

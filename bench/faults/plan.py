@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from bench.faults import together
 from bench.faults.cases import CASES
@@ -10,7 +10,9 @@ from bench.faults.fault import Fault
 from bench.faults.operators import FAULTS, OF_THE_NETWORK, OF_TRAINING
 from bench.faults.sound import VARIATIONS
 from bench.faults.worlds import WORLDS, World
+from dogjax.errors import UserError
 from dogjax.files import sha256_of_json
+from dogjax.strict import nearest_name
 
 DEVELOPMENT, TEST = "development", "test"
 # Seeds of fault runs, common to a fault and its sound run, and how many of them are diagnosed.
@@ -97,9 +99,29 @@ def _of_world(world: World) -> Iterator[Planned]:
             yield Planned(world.name, CASE, number, 0, True)
 
 
-def sample(runs: list[Planned], count: int) -> list[Planned]:
-    """Returns a few of the runs, evenly spread."""
-    return runs[:: max(1, len(runs) // count)][:count]
+def only(runs: Iterable[Planned], faults: Sequence[str]) -> list[Planned]:
+    """Returns the runs of some faults, and the sound runs that they are held against.
+
+    Raises:
+      UserError: there is no fault of such a name.
+    """
+    for name in faults:
+        if name not in FAULTS:
+            raise UserError(f"--faults={name}: {nearest_name(name, list(FAULTS))}")
+    keys = {control_of(FAULTS[name], number + 1) for name in faults for number in range(len(FAULTS[name].strengths))}
+    return [run for run in runs if run.kind in faults or run.key in keys]
+
+
+def part_of(runs: Sequence[Planned], part: str) -> list[Planned]:
+    """Returns every n-th run, from the i-th on, of part `i/n`.
+
+    Raises:
+      UserError: it is not written so.
+    """
+    number, _, parts = part.partition("/")
+    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+        raise UserError(f"--part={part}: write i/n, such as 1/2 for the first of two parts")
+    return list(runs[int(number) - 1 :: int(parts)])
 
 
 def folder_of(run: Planned, root: pathlib.Path) -> pathlib.Path:

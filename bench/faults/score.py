@@ -11,15 +11,17 @@ from scipy import stats
 from bench.faults import rules
 from bench.faults.effect import Effect, measure_effect
 from bench.faults.operators import FAULTS
-from bench.faults.plan import CASE, DEVELOPMENT, SOUND, TEST, TOGETHER, control_of
+from bench.faults.plan import DEVELOPMENT, SOUND, TEST, TOGETHER, control_of
 from bench.faults.together import faults_of
 from bench.faults.worlds import WORLDS
 
 Row = Mapping[str, Any]
 Diagnostician = Callable[[Row], Sequence[str]]
 
-# Nine runs in ten validate on few recordings, and it is true of them: said beside the causes, it accuses nobody.
+# All runs validate on few recordings, and it is true of them: said beside the causes, it accuses nobody.
 CAVEATS = frozenset({"small_validation"})
+# And this of a run that tells look-alikes apart.
+APART = frozenset({"look_alikes"})
 # Recall counts three times as much as precision: of a cause that is not named nobody hears.
 BETA = 3
 DIAGNOSTICIANS: dict[str, Diagnostician] = {
@@ -107,7 +109,7 @@ def _judge(row: Row, effects: Mapping[tuple, Effect], names_of: Diagnostician) -
     fault = FAULTS.get(row["kind"])
     found = effects.get((row["world"], row["kind"], row["strength"]))
     right = fault.right if fault else frozenset()
-    causes = [name for name in named if name not in CAVEATS - right]
+    causes = [name for name in named if name not in _true_anyway(row) - right]
     return {
         "world": row["world"],
         "fault": row["kind"],
@@ -121,6 +123,13 @@ def _judge(row: Row, effects: Mapping[tuple, Effect], names_of: Diagnostician) -
         "right": bool(right & set(causes)),
         "precision": len(right & set(causes)) / len(causes) if causes else 0.0,
     }
+
+
+def _true_anyway(row: Row) -> frozenset[str]:
+    """Returns the causes that hold of a run without any fault: naming one of them is neither right nor wrong."""
+    world = WORLDS[row["world"]]
+    merged = row["config"].get("data.merge_labels")
+    return CAVEATS | world.true | (APART if world.alike and merged == [] else frozenset())
 
 
 def summarise(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -182,8 +191,8 @@ def _together(rows: Sequence[Row]) -> dict[str, Any]:
     first = 0
     for row in rows:
         faults = [fault for fault, _ in faults_of(row["strength"])]
-        allowed = frozenset().union(*(fault.right for fault in faults)) if faults else frozenset()
-        causes = [name for name in row["named"] if name not in CAVEATS]
+        allowed = frozenset[str]().union(*(fault.right for fault in faults))
+        causes = [name for name in row["named"] if name not in _true_anyway(row)]
         planted += len(faults)
         found += sum(bool(fault.right & set(causes)) for fault in faults)
         named += len(causes)
@@ -247,8 +256,3 @@ def _shares(rows: Sequence[Row], effects: Mapping[tuple, Effect]) -> dict[str, A
 
 def _name(run: Mapping[str, Any]) -> str:
     return f"{run['world']}/{run['fault']}/{run['strength']}/{run['seed']}"
-
-
-def cases(rows: Iterable[Row]) -> list[Row]:
-    """Returns the rows of the public cases, in order."""
-    return sorted((row for row in rows if row["kind"] == CASE), key=lambda row: row["strength"])

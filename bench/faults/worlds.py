@@ -44,6 +44,7 @@ class World:
       alike: classes that look alike, as `data.merge_labels` takes them.
       is_short: whether a clip lasts seconds, so that runs take all its frames.
       version: changes with what `write` writes.
+      true: causes that hold of every run in it, so that naming one accuses nobody.
       is_here: whether what it is made of is on this machine.
     """
 
@@ -54,6 +55,7 @@ class World:
     alike: tuple[str, ...] = ()
     version: int = 1
     is_short: bool = False
+    true: frozenset[str] = frozenset()
     is_here: Callable[[], bool] = _always
 
 
@@ -153,7 +155,13 @@ _ALL = (
         second.ALIKE,
         second.SETTING.version,
     ),
-    World("noise", "test", "random blocks of colour, labels by folder alone", write_noise),
+    World(
+        "noise",
+        "test",
+        "random blocks of colour, labels by folder alone",
+        write_noise,
+        true=frozenset({"not_learning"}),
+    ),
     World(
         "clips",
         "test",
@@ -161,6 +169,8 @@ _ALL = (
         link_clips,
         ("heeler_a", "heeler_b"),
         is_short=True,
+        # One recording a dog, on a lawn of its own: sides are seconds apart, and the lawn tells the dog.
+        true=frozenset({"leaky_split", "background_confound", "recording_format"}),
         is_here=clips_are_here,
     ),
 )

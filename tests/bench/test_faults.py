@@ -18,6 +18,7 @@ from bench.faults.worlds import WORLDS
 from dogjax.config import field_names
 from dogjax.data.sources.clips import find_clips
 from dogjax.diagnose.verdict import _REMEDIES
+from dogjax.errors import UserError
 from dogjax.world import film
 
 # The names of the design: those of today's diagnosis and those to come.
@@ -81,8 +82,19 @@ def test_the_plan_names_each_run_once_and_gives_each_fault_its_sound_runs():
         if run.kind in FAULTS:
             key = plan.control_of(FAULTS[run.kind], run.strength)
             assert f"{run.world}/sound/{key}/{run.seed}" in names
-    parts = [run for part in range(3) for run in runs[part::3]]
+    parts = [run for part in ("1/3", "2/3", "3/3") for run in plan.part_of(runs, part)]
     assert sorted(parts) == sorted(runs)
+    for wrong in ("0/3", "4/3", "3", "a/b"):
+        with pytest.raises(UserError, match="write i/n"):
+            plan.part_of(runs, wrong)
+
+
+def test_runs_of_some_faults_come_with_their_sound_runs_alone():
+    runs = plan.only(plan.plan([WORLDS["embedded"]]), ["tail_batch"])
+    assert {run.kind for run in runs} == {"tail_batch", "sound"}
+    assert len(runs) == 24
+    with pytest.raises(UserError, match="tail_batch"):
+        plan.only(runs, ["tail_bach"])
 
 
 def test_settings_that_are_equal_share_their_sound_runs():
