@@ -19,7 +19,7 @@ from bench.faults import page
 from bench.faults.execute import execute, read_rows
 from bench.faults.plan import DEVELOPMENT, only, part_of, plan, worlds_of
 from bench.faults.worlds import WORLDS
-from dogjax.errors import UserError
+from dogjax.errors import Stopped, UserError
 
 ROOT = pathlib.Path(__file__).parents[2] / "runs" / "faults"
 
@@ -48,6 +48,9 @@ def main() -> None:
     except UserError as error:
         print(f"bench.faults: {error}", file=sys.stderr)
         sys.exit(2)
+    except (KeyboardInterrupt, Stopped):
+        print("bench.faults: stopped; the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,7 +1,7 @@
 """Trains and diagnoses the runs of a plan, some at once, each in a process with a core of its own.
 
-Every run has a folder with a `row.json`, so the same command goes on where it was stopped, and a run whose training
-code has not changed is not trained again when only the diagnosis has.
+Every run has a folder with a `row.json`, so the same command goes on where it was stopped, and a run is trained again only
+where its recipe or the code that trains it has changed, and diagnosed again where any code has.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import os
 import pathlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any
 
@@ -27,7 +27,7 @@ from bench.faults.operators import FAULTS
 from bench.faults.plan import BASE, CASE, SOUND, TOGETHER, Planned, control_of, folder_of
 from bench.faults.sound import base, variation
 from bench.faults.worlds import WORLDS, sampled_videos
-from dogjax.config import Config, DataConfig, flatten, replace_fields, to_dict
+from dogjax.config import OPERATIONAL_FIELDS, Config, DataConfig, flatten, replace_fields, to_dict
 from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.diagnose.thresholds import thresholds_sha256
 from dogjax.errors import Diverged, UserError
@@ -37,8 +37,8 @@ from dogjax.train.identity import code_sha256
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
 
-# Fills a folder with videos.
-Edit = Callable[[pathlib.Path], None]
+# Fills a folder with videos: a function of `edits` and its situation.
+Edit = functools.partial[None]
 
 ROW = "row.json"
 CACHE = "cache"
@@ -58,56 +58,77 @@ def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> None:
     """
     for name in sorted({run.world for run in runs}):
         sampled_videos(WORLDS[name], root / CACHE)  # once, before the lanes ask for them
-    stamps = {"training": training_code(), "diagnosis": code_sha256()}
-    left = [run for run in runs if not _is_done(run, root, stamps)]
     context = multiprocessing.get_context("spawn")
     cores = context.Queue()
     for _, core in zip(range(lanes), sorted(os.sched_getaffinity(0)) * lanes):
         cores.put(core)
     pool = ProcessPoolExecutor(lanes, context, initializer=_take_core, initargs=(cores,))
     try:
-        with tqdm(total=len(runs), initial=len(runs) - len(left), desc="runs", unit=" runs", disable=None) as bar:
-            for future in as_completed([pool.submit(make_row, run, root, stamps) for run in left]):
-                future.result()
+        with tqdm(total=len(runs), desc="runs", unit=" runs", disable=None) as bar:
+            futures = {pool.submit(make_row, run, root): run for run in runs}
+            for future in as_completed(futures):
+                try:
+                    future.result()
+                except Exception as error:
+                    error.add_note(f"in the run {futures[future].name}")
+                    raise
                 bar.update()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 def read_rows(runs: Sequence[Planned], root: pathlib.Path) -> list[dict[str, Any]]:
-    """Reads the rows of those runs that have one, in order."""
-    return [row for run in runs if (row := _read_row(folder_of(run, root)))]
+    """Reads the rows of those runs that are done, in order."""
+    rows = ((run, _read_row(folder_of(run, root))) for run in runs)
+    return [row for run, row in rows if "named" in row or ("measures" in row and not run.diagnosed)]
 
 
-def training_code() -> str:
-    """Hashes the code that a trained run depends on."""
+def make_row(run: Planned, root: pathlib.Path) -> None:
+    """Trains a run, diagnoses it where the plan says so, and writes its row; does not repeat what is there already."""
+    folder = folder_of(run, root)
+    config, edit = configure(run, root)
+    recipe = _recipe(run, config, edit)
+    row = _read_row(folder)
+    if row.get("recipe") != recipe:
+        shutil.rmtree(folder, ignore_errors=True)
+        row = {"recipe": recipe}
+        folder.mkdir(parents=True)
+        # A run that is cut off after this goes on, and one of another recipe is never taken for it.
+        write_json(folder / ROW, row)
+    workdir = Workdir(folder / "run")
+    row |= dataclasses.asdict(run)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        if "measures" not in row:
+            started = time.monotonic()
+            row |= _train(config, edit, folder / "videos", workdir)
+            write_json(folder / ROW, row | {"train_seconds": time.monotonic() - started})
+            row = _read_row(folder)
+        if run.diagnosed and row.get("diagnosis_code") != code_sha256():
+            started = time.monotonic()
+            row |= _diagnose(workdir) | {"diagnosis_code": code_sha256()}
+            write_json(folder / ROW, row | {"diagnose_seconds": time.monotonic() - started})
+    for name in LEFT_OVER:
+        shutil.rmtree(workdir.path / name, ignore_errors=True)
+
+
+def _recipe(run: Planned, config: Config, edit: Edit | None) -> str:
+    """Hashes all that the trained run depends on: its configuration, its videos, and the code that trains it."""
+    fields = {name: value for name, value in flatten(to_dict(config)) if name not in OPERATIONAL_FIELDS}
+    edited = edit and [edit.func.__name__, repr(edit.args[0].strength), _code_of_edits()]
+    return sha256_of_json([fields, WORLDS[run.world].version, edited, _training_code()])
+
+
+@functools.cache
+def _code_of_edits() -> list[str]:
+    return [sha256_of_file(pathlib.Path(__file__).parent / name) for name in ("edits.py", "refilm.py")]
+
+
+@functools.cache
+def _training_code() -> str:
+    """Hashes the code of dogjax below the floors that no training step depends on."""
     package = pathlib.Path(dogjax.__file__).parent
     files = sorted(path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in AFTER_TRAINING)
     return sha256_of_json([[path.relative_to(package).as_posix(), sha256_of_file(path)] for path in files])
-
-
-def make_row(run: Planned, root: pathlib.Path, stamps: dict[str, str]) -> None:
-    """Trains a run, diagnoses it where the plan says so, and writes its row."""
-    folder = folder_of(run, root)
-    row = _read_row(folder)
-    if row.get("training_code") != stamps["training"]:
-        shutil.rmtree(folder, ignore_errors=True)
-        row = {}
-    workdir = Workdir(folder / "run")
-    row = {**dataclasses.asdict(run), **row, "diagnosed": run.diagnosed}
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        started = time.monotonic()
-        if "measures" not in row:
-            row |= _train(run, root, workdir)
-            row |= {"training_code": stamps["training"], "train_seconds": time.monotonic() - started}
-            write_json(folder / ROW, row)
-        started = time.monotonic()
-        if run.diagnosed and row.get("diagnosis_code") != stamps["diagnosis"]:
-            row |= _diagnose(workdir)
-            row |= {"diagnosis_code": stamps["diagnosis"], "diagnose_seconds": time.monotonic() - started}
-            write_json(folder / ROW, row)
-    for name in LEFT_OVER:
-        shutil.rmtree(workdir.path / name, ignore_errors=True)
 
 
 def configure(run: Planned, root: pathlib.Path) -> tuple[Config, Edit | None]:
@@ -139,14 +160,12 @@ def _held_against(key: str) -> tuple[Fault, int] | None:
     return next((found for found in every if control_of(*found) == key), None) if key != BASE else None
 
 
-def _train(run: Planned, root: pathlib.Path, workdir: Workdir) -> dict[str, Any]:
-    config, edit = configure(run, root)
+def _train(config: Config, edit: Edit | None, videos: pathlib.Path, workdir: Workdir) -> dict[str, Any]:
     if edit is not None:
-        edited = folder_of(run, root) / "videos"
-        if not edited.exists():
-            with replacing_folder(edited) as temporary:
+        if not videos.exists():
+            with replacing_folder(videos) as temporary:
                 edit(temporary)
-        config = replace_fields(config, {"data.path": str(edited)})
+        config = replace_fields(config, {"data.path": str(videos)})
     status = "finished"
     try:
         train(config, workdir, _material(config.data))
@@ -166,13 +185,6 @@ def _diagnose(workdir: Workdir) -> dict[str, Any]:
 @functools.lru_cache(maxsize=2)  # most runs of a world take its frames as they are
 def _material(data: DataConfig) -> Material:
     return load_material(data)
-
-
-def _is_done(run: Planned, root: pathlib.Path, stamps: dict[str, str]) -> bool:
-    row = _read_row(folder_of(run, root))
-    if row.get("training_code") != stamps["training"]:
-        return False
-    return not run.diagnosed or row.get("diagnosis_code") == stamps["diagnosis"]
 
 
 def _read_row(folder: pathlib.Path) -> dict[str, Any]:

@@ -5,8 +5,6 @@ Plackett & Burman (1946), "The design of optimum multifactorial experiments", Bi
 """
 
 import functools
-import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,7 +57,7 @@ def configure(base: Config, row: int) -> Config:
     return config
 
 
-def edit(base: Config, row: int) -> Callable[[pathlib.Path], None] | None:
+def edit(base: Config, row: int) -> functools.partial[None] | None:
     """Returns what edits the videos of the run; None: they are the world's own."""
     for fault, strength in faults_of(row):
         if fault.edit is not None:
