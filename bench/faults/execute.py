@@ -1,6 +1,6 @@
 """Trains and diagnoses the runs of a plan, some at once, each in a process with a core of its own.
 
-Every run has a folder with a `row.json`, so the same command goes on where it was stopped, and a run is trained again only
+Every run has a folder with a `row.json`, so the same command goes on where it was stopped. A run is trained again only
 where its recipe or the code that trains it has changed, and diagnosed again where any code has.
 """
 
