@@ -15,6 +15,7 @@ import numpy as np
 from dogjax.config import replace_fields
 from dogjax.diagnose.batch_norm import distances
 from dogjax.diagnose.temperature import halves, scale_out_of_fold
+from dogjax.errors import UserError
 from dogjax.eval.intervals import Groups
 from dogjax.eval.metrics import score_frames
 from dogjax.train.experiment import Experiment
@@ -89,6 +90,9 @@ def score_again(
       epochs: numbers from 1, one after the other.
       groups: of the validation frames; temperatures are fitted on one half of them and used on the other.
       watch: called after every epoch.
+
+    Raises:
+      UserError: logits are not finite.
     """
     switches = available_switches(experiment, groups)
     networks = _Networks(experiment, workdir)
@@ -97,6 +101,11 @@ def score_again(
     for epoch in epochs:
         variables = networks.variables(epoch, list(rows))
         for on, logits in networks.logits(epoch, variables, list(rows)).items():
+            if not np.all(np.isfinite(logits)):
+                raise UserError(
+                    f"the logits of epoch {epoch} are not finite with {' and '.join(sorted(on)) or 'nothing'} changed: the "
+                    "run has all but diverged, and its curve tells no more than that; lower optim.learning_rate"
+                )
             rows[on].append(logits)
         if BATCH_NORM in switches:
             apart.append(distances(variables[frozenset()], variables[frozenset({BATCH_NORM})]))

@@ -172,8 +172,9 @@ class Run:
         sums = {name: float(value) for name, value in jax.device_get(self.state.sums).items()}
         network = self.experiment.evaluated(self.state.evaluated)
         logits, of_precise = self._validation_logits(epoch, network)
-        if not np.all(np.isfinite(logits)):
-            self._diverge(self.step - 1, "the validation logits are not finite")
+        for each, how in ((logits, ""), (of_precise, " with BatchNorm's statistics measured anew")):
+            if not np.all(np.isfinite(each)):
+                self._diverge(self.step - 1, f"the validation logits{how} are not finite")
         line = {
             "epoch": epoch + 1,
             "step": self.step,
