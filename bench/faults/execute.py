@@ -95,17 +95,19 @@ def make_row(run: Planned, root: pathlib.Path) -> None:
         folder.mkdir(parents=True)
         # A run that is cut off after this goes on, and one of another recipe is never taken for it.
         write_json(folder / ROW, row)
+    if edit is not None:
+        config = replace_fields(config, {"data.path": str(_edited(edit, folder / "videos"))})
     workdir = Workdir(folder / "run")
     row |= dataclasses.asdict(run)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         if "measures" not in row:
             started = time.monotonic()
-            row |= _train(config, edit, folder / "videos", workdir)
+            row |= _train(config, workdir)
             write_json(folder / ROW, row | {"train_seconds": time.monotonic() - started})
             row = _read_row(folder)
         if run.diagnosed and row.get("diagnosis_code") != code_sha256():
             started = time.monotonic()
-            row |= _diagnose(workdir) | {"diagnosis_code": code_sha256()}
+            row |= _diagnose(config, workdir) | {"diagnosis_code": code_sha256()}
             write_json(folder / ROW, row | {"diagnose_seconds": time.monotonic() - started})
     for name in LEFT_OVER:
         shutil.rmtree(workdir.path / name, ignore_errors=True)
@@ -160,12 +162,15 @@ def _held_against(key: str) -> tuple[Fault, int] | None:
     return next((found for found in every if control_of(*found) == key), None) if key != BASE else None
 
 
-def _train(config: Config, edit: Edit | None, videos: pathlib.Path, workdir: Workdir) -> dict[str, Any]:
-    if edit is not None:
-        if not videos.exists():
-            with replacing_folder(videos) as temporary:
-                edit(temporary)
-        config = replace_fields(config, {"data.path": str(videos)})
+def _edited(edit: Edit, videos: pathlib.Path) -> pathlib.Path:
+    """Returns the folder of the videos that `edit` makes, made if they are not there."""
+    if not videos.exists():
+        with replacing_folder(videos) as temporary:
+            edit(temporary)
+    return videos
+
+
+def _train(config: Config, workdir: Workdir) -> dict[str, Any]:
     status = "finished"
     try:
         train(config, workdir, _material(config.data))
@@ -174,9 +179,9 @@ def _train(config: Config, edit: Edit | None, videos: pathlib.Path, workdir: Wor
     return {"status": status, "measures": measures(workdir), "config": dict(flatten(to_dict(config)))}
 
 
-def _diagnose(workdir: Workdir) -> dict[str, Any]:
+def _diagnose(config: Config, workdir: Workdir) -> dict[str, Any]:
     try:
-        diagnose_workdir(workdir, None, _material(workdir.saved_config().data))
+        diagnose_workdir(workdir, config, _material(config.data))
     except UserError as error:
         return {"named": [], "shares": {}, "thresholds": thresholds_sha256(), "not_diagnosed": str(error)}
     return said(workdir)

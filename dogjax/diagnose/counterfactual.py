@@ -102,9 +102,10 @@ def score_again(
         variables = networks.variables(epoch, list(rows))
         for on, logits in networks.logits(epoch, variables, list(rows)).items():
             if not np.all(np.isfinite(logits)):
+                changed = " and ".join(sorted(on)) or "nothing"
                 raise UserError(
-                    f"the logits of epoch {epoch} are not finite with {' and '.join(sorted(on)) or 'nothing'} changed: the "
-                    "run has all but diverged, and its curve tells no more than that; lower optim.learning_rate"
+                    f"the logits of epoch {epoch} are not finite with {changed} changed: the run has all but diverged, "
+                    "and its curve tells no more than that; lower optim.learning_rate"
                 )
             rows[on].append(logits)
         if BATCH_NORM in switches:

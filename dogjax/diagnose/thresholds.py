@@ -5,9 +5,9 @@ They are set on the development worlds of `bench/faults` alone. A run of its tes
 
 from dogjax.files import sha256_of_json
 
-# Below it a curve is calm: the loss moves by some 10 % of itself from epoch to epoch. Of 29 runs of the bench of planted
-# causes, seeds 0 to 6, the sound ones, the augmented, the mislabelled and the overconfident had .06 at most, those with
-# a learning rate too high .17 at least.
+# Below it a curve is calm: the loss moves by some 10 % of itself from epoch to epoch. Of 29 runs of an earlier bench,
+# seeds 0 to 6, the sound ones, the augmented, the mislabelled and the overconfident had .06 at most, those with a
+# learning rate too high .17 at least.
 CALM = 0.1
 # And one that stays within so many nats does not jump, however low it is.
 CALM_NATS = 0.1
