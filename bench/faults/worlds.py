@@ -83,6 +83,8 @@ def sampled_videos(world: World, cache: pathlib.Path) -> pathlib.Path:
     if world.is_short:
         return videos(world, cache)
     root = cache / f"{world.name}-{world.version}-sampled"
+    if root.exists():
+        return root  # without waiting for a lock that another lane has
     with locked(root):
         if not root.exists():
             whole = videos(world, cache)

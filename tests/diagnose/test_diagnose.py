@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,7 +16,7 @@ from dogjax.diagnose.verdict import headline
 from dogjax.errors import UserError
 from dogjax.files import write_json
 from dogjax.report.page import write_page
-from dogjax.train.experiment import build_experiment
+from dogjax.train.experiment import Experiment, build_experiment
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
 from tests.data.videos import busy_pictures, write_video
@@ -163,6 +164,12 @@ def test_an_augmented_validation_is_a_switch_of_its_own(setup, tmp_path):
     fields = {"augment.validation": True, "augment.zoom": 0.5, "augment.rotation": 90.0, "model.norm": "none"}
     found = diagnosis(trained(setup, tmp_path / "run", **fields))
     assert list(found["shares"]) == ["augmented_validation", "last_iterate", "overconfidence", "unexplained"]
+
+
+def test_a_run_that_has_all_but_diverged_is_said_to_have(lagging, monkeypatch):
+    monkeypatch.setattr(Experiment, "precise", lambda _, variables: jax.tree.map(lambda leaf: leaf * np.nan, variables))
+    with pytest.raises(UserError, match=r"logits of epoch \d+ are not finite with batch_norm_statistics changed"):
+        diagnose_workdir(Workdir(lagging), None)
 
 
 def test_a_diagnosis_from_the_command_line_ends_with_a_page(setup, lagging):

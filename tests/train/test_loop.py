@@ -14,7 +14,7 @@ from tensorflow.data import TFRecordDataset
 from dogjax.errors import UserError
 from dogjax.eval.predictions import read_predictions
 from dogjax.files import read_json
-from dogjax.train.experiment import build_experiment
+from dogjax.train.experiment import Experiment, build_experiment
 from dogjax.train.loop import DISPATCHES_UNDER_WAY, Replicas
 from dogjax.train.run import evaluate_workdir
 from dogjax.train.workdir import LOCK, Workdir
@@ -220,6 +220,13 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_batch(setup, tmp_path):
     assert result(tmp_path / "run")["status"] == "diverged"
     assert set(report["frames"]) <= set(read_json(tmp_path / "run/split.json")["train"])
     assert len(report["frames"]) == 8
+
+
+def test_measured_statistics_that_are_not_finite_end_a_run_too(setup, tmp_path, monkeypatch):
+    monkeypatch.setattr(Experiment, "precise", lambda _, variables: jax.tree.map(lambda leaf: leaf * np.nan, variables))
+    with pytest.raises(UserError, match="with BatchNorm's statistics measured anew are not finite"):
+        setup.train(tmp_path / "run", model__norm="batch")
+    assert result(tmp_path / "run")["status"] == "diverged"
 
 
 class Late:
