@@ -4,6 +4,8 @@ import signal
 import threading
 from types import FrameType
 
+from tqdm import tqdm
+
 from dogjax.errors import Stopped
 
 EXIT_STATUS = {signal.SIGTERM: 143, signal.SIGINT: 130}
@@ -11,6 +13,7 @@ EXIT_STATUS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
 def stop_at_once() -> None:
     """Makes either signal raise `Stopped` from now on, wherever the program is."""
+    tqdm.get_lock()  # made at the first bar otherwise, and a half-made one complains when the signal comes just then
 
     def stop(number: int, _: FrameType | None) -> None:
         raise _stopped(signal.Signals(number))
