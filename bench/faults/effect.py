@@ -30,16 +30,23 @@ class Effect:
       change: by measure, the mean over seeds: of `loss` and `jumping` the logarithm of the ratio, of `accuracy` the
         difference; of `spread` the logarithm of the ratio of standard deviations over seeds. None where not measured.
       p: by measure, one-sided, not yet corrected.
-      hurts: the measures that got worse, significantly and so that it is felt.
+      felt: the measures that got worse so far that it would be felt.
+      hurts: those of them that got worse significantly.
       diverged: how many of the faulty runs did.
       seeds: how many pairs of runs.
     """
 
     change: Mapping[str, float | None]
     p: Mapping[str, float | None]
+    felt: tuple[str, ...]
     hurts: tuple[str, ...]
     diverged: int
     seeds: int
+
+    @property
+    def verdict(self) -> bool | None:
+        """Whether the fault hurts; None where it may, and these seeds are too few to tell."""
+        return True if self.hurts else None if self.felt else False
 
 
 def measure_effect(fault: Fault, faulty: Sequence[Mapping[str, Any]], sound: Sequence[Mapping[str, Any]]) -> Effect:
@@ -69,10 +76,10 @@ def measure_effect(fault: Fault, faulty: Sequence[Mapping[str, Any]], sound: Seq
         change["spread"], p["spread"] = _spread(faulty, sound)
         felt["spread"] = (change["spread"] or 0) >= math.log(FELT_SPREAD)
     significant = _holm({name: each for name, each in p.items() if each is not None})
-    hurts = tuple(name for name in change if felt[name] and name in significant)
-    if 2 * diverged >= len(faulty):
-        hurts = (*hurts, "diverged")
-    return Effect(change, p, hurts, diverged, len(faulty))
+    worse = tuple(name for name in change if felt[name]) + (("diverged",) if diverged else ())
+    often = {"diverged"} if 2 * diverged >= len(faulty) else set()
+    hurts = tuple(name for name in worse if name in significant | often)
+    return Effect(change, p, worse, hurts, diverged, len(faulty))
 
 
 def _pairs(name: str, some: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> np.ndarray:

@@ -12,7 +12,7 @@ import jinja2
 from bench.faults import history, picture
 from bench.faults.cases import CASES
 from bench.faults.operators import FAULTS
-from bench.faults.plan import CASE, DEVELOPMENT, SOUND, TEST, worlds_of
+from bench.faults.plan import CASE, DEVELOPMENT, SOUND, TEST, plan, worlds_of
 from bench.faults.score import score, with_earlier
 from bench.faults.worlds import WORLDS
 from dogjax.files import read_json, write_text
@@ -77,6 +77,7 @@ def in_words(results: Mapping[str, Any], rows: Rows) -> str:
     return environment.get_template("page.md.jinja").render(
         results,
         faults=FAULTS,
+        left=_left(rows),
         parts=(DEVELOPMENT, TEST),
         by_fault=_by_fault(results["runs"].values()),
         sound_worlds=[name for name in WORLDS if any(run["world"] == name for run in sound)],
@@ -94,6 +95,17 @@ def in_words(results: Mapping[str, Any], rows: Rows) -> str:
 
 def _is_test(name: str) -> bool:
     return name in WORLDS and WORLDS[name].part == TEST
+
+
+def _left(rows: Rows) -> dict[str, tuple[int, int]]:
+    """Returns, for each part that is not complete, how many of its runs are done and how many are planned."""
+    counts = {}
+    for part in (DEVELOPMENT, TEST):
+        planned = len(plan(worlds_of(part)))
+        done = sum(WORLDS[row["world"]].part == part for row in rows)
+        if done < planned:
+            counts[part] = (done, planned)
+    return counts
 
 
 def _by_fault(runs: Any) -> list[dict[str, Any]]:

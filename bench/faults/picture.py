@@ -31,7 +31,7 @@ def draw(results: Mapping[str, Any], path: pathlib.Path) -> None:
     rows = math.ceil(len(FAULTS) / COLUMNS)
     figure = Figure(figsize=(PANEL[0] * COLUMNS, PANEL[1] * rows + 0.6), layout="constrained")
     panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True).flat
-    for panel, name in zip(panels, FAULTS):
+    for name, panel in zip(FAULTS, panels):
         panel.set_title(name.replace("_", " "), fontsize=8)
         for each in (each for each in results["effects"] if each["fault"] == name):
             right = runs[each["world"], name, each["strength"]]
@@ -57,7 +57,9 @@ def draw(results: Mapping[str, Any], path: pathlib.Path) -> None:
     figure.supylabel("runs in which it is named", fontsize=9)
     worlds = [world for world in MARKERS if any(each["world"] == world for each in results["effects"])]
     handles = [
-        figure.axes[0].plot([], [], MARKERS[world], color=COLOURS[world], label=f"{world} (hollow: near miss)")[0]
+        figure.axes[0].plot(
+            [], [], MARKERS[world], color=COLOURS[world], label=f"{world} (hollow: near miss or undecided)"
+        )[0]
         for world in worlds
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), fontsize=8, frameon=False)

@@ -49,7 +49,12 @@ def score(rows: Iterable[Row]) -> dict[str, Any]:
         "runs": {_name(run): run for run in judged["dogjax"]},
         "effects": [
             {"world": world, "fault": fault, "strength": strength}
-            | {"change": dict(effect.change), "p": dict(effect.p), "hurts": list(effect.hurts)}
+            | {
+                "change": dict(effect.change),
+                "p": dict(effect.p),
+                "felt": list(effect.felt),
+                "hurts": list(effect.hurts),
+            }
             | {"diverged": effect.diverged, "seeds": effect.seeds}
             for (world, fault, strength), effect in effects.items()
         ],
@@ -116,7 +121,7 @@ def _judge(row: Row, effects: Mapping[tuple, Effect], names_of: Diagnostician) -
         "strength": row["strength"],
         "seed": row["seed"],
         "effect": {name: value for name, value in found.change.items()} if found else None,
-        "hurts": bool(found.hurts) if found else None,
+        "hurts": found.verdict if found else None,
         "named": named,
         "causes": causes,
         "first": bool(causes) and causes[0] in right,
@@ -148,6 +153,7 @@ def summarise(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "fault_runs": len(faulty),
         "hurting_runs": len(hurting),
+        "undecided_runs": len(faulty) - len(hurting) - len(misses),
         "top1": _mean(hurting, "first"),
         "top1_interval": wilson(sum(run["first"] for run in hurting), len(hurting)),
         "recall": recall,

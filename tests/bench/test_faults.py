@@ -116,9 +116,10 @@ def test_a_fault_hurts_only_if_the_change_is_sure_and_felt():
     assert not measure_effect(fault, sound, sound).hurts
     assert not measure_effect(fault, sound, worse).hurts  # better is not worse
     little = [row(loss=0.505 + 0.05 * seed, accuracy=0.899 - 0.01 * seed) for seed in seeds]
-    assert not measure_effect(fault, little, sound).hurts  # sure, and not felt
+    assert measure_effect(fault, little, sound).verdict is False  # sure, and not felt
     unsure = [row(loss=0.5 + 0.05 * seed + (2.0 if seed == 3 else 0.0)) for seed in seeds]
-    assert not measure_effect(fault, unsure, sound).hurts  # felt, and not sure
+    assert measure_effect(fault, unsure, sound).verdict is None  # felt, and not sure
+    assert measure_effect(fault, unsure, sound).felt == ("loss",)
 
 
 def test_jumps_count_from_a_fiftieth_of_a_nat_on():
