@@ -24,7 +24,7 @@ test: .venv/installed
 bench: .venv/installed-bench
 	$(BIN)/python -m bench $(MEASURE)
 
-# Faults planted in small runs, and what their diagnoses name: an hour, resumable. make bench-diagnosis WORLDS=test: once a release.
+# Faults planted in small runs, and what their diagnoses name; resumable. make bench-diagnosis WORLDS=test: once a release.
 WORLDS ?= development
 bench-diagnosis: .venv/installed
 	$(BIN)/python -m bench.faults --worlds=$(WORLDS)

@@ -1,6 +1,6 @@
-"""Five runs like those of people who asked in public, as they were tried on the first edition.
+"""Five runs that imitate questions that people asked in public, as they were tried on the first edition.
 
-They have no sound run of their own, so they are listed, and are no part of any count.
+They have no sound run to be held against, so the page lists them, and no figure counts them.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ class Case:
       name: one word or two.
       whence: where it was asked about.
       config: `small` or `baseline`.
-      fields: what is changed of it.
+      fields: the changes to it.
       right: names of causes that count as right.
       said: what the first edition named, first the first.
     """

@@ -40,7 +40,7 @@ ROOM = 9.0  # pixels from the middle of the picture to the digit's, at most
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """One clip of the world; `sample` is the number of its digit image among those of its class."""
+    """One clip of the world. `sample` numbers the images of its digit: no two clips show the same one."""
 
     label: str
     place: str

@@ -1,6 +1,5 @@
 """Faults of the data: what each makes of the videos. Every edit writes real video files, or links to them."""
 
-import os
 import pathlib
 
 import numpy as np
@@ -10,9 +9,11 @@ from bench.faults.refilm import FINE, Change, Pixels, refilm, unchanged
 from dogjax.data.sources.clips import Clip
 
 
-def link(clip: Clip, root: pathlib.Path, label: str | None = None, name: str = "") -> None:
-    """Puts the file of `clip` into `root`, under another label or name if one is given."""
-    os.symlink(clip.path.resolve(), _target(clip, root, label, name))
+def link(clip: Clip, root: pathlib.Path, label: str | None = None) -> None:
+    """Puts the file of `clip` into `root`, under another label if one is given."""
+    target = _target(clip, root, label)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(clip.path.resolve())
 
 
 def film_again(
@@ -22,11 +23,9 @@ def film_again(
     refilm(clip.path, _target(clip, root, label, name), change, crf=crf)
 
 
-def _target(clip: Clip, root: pathlib.Path, label: str | None, name: str) -> pathlib.Path:
-    folder = root / (label or clip.label) / clip.background
-    folder.mkdir(parents=True, exist_ok=True)
+def _target(clip: Clip, root: pathlib.Path, label: str | None, name: str = "") -> pathlib.Path:
     moved = f"{clip.label}_" if label not in (None, clip.label) else ""
-    return folder / f"{name}{moved}{clip.path.stem}.mp4"
+    return root / (label or clip.label) / clip.background / f"{name}{moved}{clip.path.stem}.mp4"
 
 
 def relabel(situation: Situation, root: pathlib.Path) -> None:
@@ -88,11 +87,17 @@ def coarsen(situation: Situation, root: pathlib.Path) -> None:
 
 
 def add_noise(situation: Situation, root: pathlib.Path) -> None:
-    """Adds noise of SD `strength`, of 255, to the training side alone."""
-    rng = situation.rng
+    """Adds noise of SD `strength`, of 255, to the training side alone.
+
+    In cells as large as what the network sees as a pixel: finer noise would be averaged away before it got there.
+    """
+    rng, side = situation.rng, situation.config.data.image_size
 
     def noisy(pixels: Pixels) -> Pixels:
-        return _as_bytes(pixels + situation.strength * rng.standard_normal(pixels.shape, np.float32))
+        frames, height, width, _ = pixels.shape
+        cells = situation.strength * rng.standard_normal((frames, side, side, 3), np.float32)
+        rows, columns = np.arange(height) * side // height, np.arange(width) * side // width
+        return _as_bytes(pixels + cells[:, rows[:, np.newaxis], columns])
 
     _on_side(situation, root, noisy, training=True)
 
@@ -111,7 +116,10 @@ def swap_channels(situation: Situation, root: pathlib.Path) -> None:
 
 
 def fade(situation: Situation, root: pathlib.Path) -> None:
-    """Multiplies the pixels of all videos by `strength`: 0 is a division of integers, and a black picture."""
+    """Multiplies the pixels of all videos by `strength`: by 1 / 255, all but nothing is left of them.
+
+    By 0, all files would be the same, and copies of a clip are refused.
+    """
     for clip in situation.clips:
         film_again(clip, root, lambda pixels: _as_bytes(pixels * np.float32(situation.strength)))
 
@@ -125,7 +133,7 @@ def _on_side(situation: Situation, root: pathlib.Path, change: Change, *, traini
 
 
 def _chosen(clips: list[Clip], situation: Situation) -> list[Clip]:
-    """Returns a share of the clips; a weaker fault has some of those of a stronger one."""
+    """Draws a share of the clips: the first of an order that the seed gives, so that a larger share has them all."""
     order = situation.rng.permutation(len(clips))
     return [clips[number] for number in order[: round(situation.strength * len(clips))]]
 

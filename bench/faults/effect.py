@@ -30,8 +30,8 @@ class Effect:
       change: by measure, the mean over seeds: of `loss` and `jumping` the logarithm of the ratio, of `accuracy` the
         difference; of `spread` the logarithm of the ratio of standard deviations over seeds. None where not measured.
       p: by measure, one-sided, not yet corrected.
-      felt: the measures that got worse so far that it would be felt.
-      hurts: those of them that got worse significantly.
+      felt: the measures that got worse by so much that somebody would feel it.
+      hurts: of these, the ones whose change is significant.
       diverged: how many of the faulty runs did.
       seeds: how many pairs of runs.
     """

@@ -24,7 +24,7 @@ from bench.faults import cases, together
 from bench.faults.fault import Fault, Situation, faulty_config, sound_config
 from bench.faults.measure import measures, said
 from bench.faults.operators import FAULTS
-from bench.faults.plan import BASE, CASE, SOUND, TOGETHER, Planned, control_of, folder_of
+from bench.faults.plan import BASE, CASE, SOUND, TOGETHER, Planned, control_of
 from bench.faults.sound import base, variation
 from bench.faults.worlds import WORLDS, sampled_videos
 from dogjax.config import OPERATIONAL_FIELDS, Config, DataConfig, flatten, replace_fields, to_dict
@@ -79,13 +79,13 @@ def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> None:
 
 def read_rows(runs: Sequence[Planned], root: pathlib.Path) -> list[dict[str, Any]]:
     """Reads the rows of those runs that are done, in order."""
-    rows = ((run, _read_row(folder_of(run, root))) for run in runs)
+    rows = ((run, _read_row(root / run.name)) for run in runs)
     return [row for run, row in rows if "named" in row or ("measures" in row and not run.diagnosed)]
 
 
 def make_row(run: Planned, root: pathlib.Path) -> None:
-    """Trains a run, diagnoses it where the plan says so, and writes its row; does not repeat what is there already."""
-    folder = folder_of(run, root)
+    """Trains a run, diagnoses it if the plan says so, and writes its row. What is there already is not done again."""
+    folder = root / run.name
     config, edit = configure(run, root)
     recipe = _recipe(run, config, edit)
     row = _read_row(folder)

@@ -99,10 +99,8 @@ class Fault:
     harm: str = "hurts"
 
 
-def sound_config(fault: Fault | None, base: Config, strength: Any) -> Config:
+def sound_config(fault: Fault, base: Config, strength: Any) -> Config:
     """Returns the configuration of the sound run that a faulty one is held against."""
-    if fault is None:
-        return base
     config = replace_fields(base, fault.setting)
     return replace_fields(config, fault.control(Situation(config, strength)))
 

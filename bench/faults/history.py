@@ -42,7 +42,7 @@ def noted(
 
 
 def _commit() -> str | None:
-    """Returns the commit that is checked out; None where there is no repository."""
+    """Returns the commit that is checked out, or None outside a repository."""
     command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or None

@@ -1,7 +1,6 @@
 """All runs of a part of the benchmark: the world, fault, strength and seed of each, and whether it is diagnosed."""
 
 import dataclasses
-import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from bench.faults import together
@@ -56,7 +55,7 @@ class Planned:
 
     @property
     def name(self) -> str:
-        """Its folder, below that of all runs; runs of one name are one run."""
+        """The path of its folder below that of all runs; two runs of one name are the same."""
         which = self.key or str(self.strength)
         return f"{self.world}/{self.kind}/{which}/{self.seed}"
 
@@ -122,8 +121,3 @@ def part_of(runs: Sequence[Planned], part: str) -> list[Planned]:
     if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
         raise UserError(f"--part={part}: write i/n, such as 1/2 for the first of two parts")
     return list(runs[int(number) - 1 :: int(parts)])
-
-
-def folder_of(run: Planned, root: pathlib.Path) -> pathlib.Path:
-    """Returns the folder of a run."""
-    return root / run.name

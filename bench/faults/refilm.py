@@ -7,6 +7,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from dogjax.world.video import write_video
+
 # Frames a second: those that a run takes, and no more.
 FPS = Fraction(1, 2)
 # So fine that encoding again is no fault by itself.
@@ -21,23 +23,13 @@ def refilm(source: pathlib.Path, target: pathlib.Path, change: Change, *, crf: i
 
     Args:
       source: the video.
-      target: the new one, in a folder that exists.
+      target: the new one; its folder is made.
       change: of uint8 `[frames, height, width, 3]`.
       crf: how coarse: x264's constant rate factor.
     """
     frames = change(_sampled(source))
     height, width = (size - size % 2 for size in frames.shape[1:3])
-    with av.open(str(target), "w", options={"fflags": "+bitexact"}) as container:
-        options = {"crf": str(crf), "preset": "veryfast", "x264-params": "cpu-independent=1"}
-        stream = container.add_stream("libx264", rate=FPS, options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.thread_count = 1  # the number of threads changes the bits
-        for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]), format="rgb24")
-            frame.pts = number
-            frame.time_base = 1 / FPS
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    write_video(target, (np.ascontiguousarray(pixels[:height, :width]) for pixels in frames), FPS, (width, height), crf)
 
 
 def unchanged(pixels: Pixels) -> Pixels:

@@ -1,6 +1,7 @@
 """Every threshold that evidence is judged by, in one file, whose hash stands in every diagnosis.
 
-They are set on the development worlds of `bench/faults` alone. A run of its test worlds is noted with this hash.
+Those of today were set on an earlier bench of the embedded world. They may be set anew on the development worlds of
+`bench/faults`, and never on its test worlds, each run of which is noted with this hash.
 """
 
 from dogjax.files import sha256_of_json
@@ -14,7 +15,7 @@ CALM_NATS = 0.1
 # The share of a switch is called evidence only if the interval's lower limit exceeds it, where there is an interval.
 LEAST_SHARE = 0.05
 # Where validation recordings are too few for an interval, a switch that takes a smaller share is no evidence: a choice,
-# which no run of the bench puts to the test.
+# which was never put to the test.
 LEAST_WITHOUT_INTERVAL = 0.25
 # A switch that lowers the mean loss by less, at the lower end of its interval, is no evidence.
 LEAST_DROP = 0.1

@@ -1,21 +1,27 @@
 """The bench of faults: its table, its designs, its statistics, and runs of it."""
 
+import dataclasses
 import itertools
 import math
+import pathlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from bench.faults import edits, plan, rules, together
+from bench.faults import edits, history, page, picture, plan, rules, together
+from bench.faults import execute as execution
 from bench.faults.cases import CASES
 from bench.faults.effect import measure_effect
 from bench.faults.execute import execute, read_rows
 from bench.faults.fault import Situation
 from bench.faults.operators import FAULTS
-from bench.faults.score import measure_effects, score, wilson
+from bench.faults.score import measure_effects, score, wilson, with_earlier
 from bench.faults.sound import VARIATIONS, base, variation
 from bench.faults.worlds import WORLDS
-from dogjax.config import field_names
+from dogjax.config import Config, field_names
+from dogjax.data.decode import decode_frames
 from dogjax.data.sources.clips import find_clips
 from dogjax.diagnose.verdict import _REMEDIES
 from dogjax.errors import UserError
@@ -212,7 +218,9 @@ def worlds(tmp_path_factory):
     """A cache whose embedded world is filmed at a frame every two seconds: what the runs take of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(film, "FPS", 1)
-        yield tmp_path_factory.mktemp("faults") / "cache"
+        cache = tmp_path_factory.mktemp("faults") / "cache"
+        cache.mkdir()
+        yield cache
 
 
 def test_edits_change_what_they_say(worlds, tmp_path):
@@ -236,9 +244,182 @@ def test_edits_change_what_they_say(worlds, tmp_path):
         }[edit]
 
 
-def find_clips_of(root):
-    import pathlib
+def test_edits_of_pixels_reach_the_side_that_they_name(worlds, tmp_path):
+    config = base(WORLDS["embedded"], worlds, 1)
+    before = {clip.name: clip for clip in find_clips_of(config.data.path)}
 
+    def pixels(path):
+        return np.concatenate([frame.image for frame in decode_frames(path, fps=0.5, image_size=24)]).astype(float)
+
+    for edit, strength, trains in (
+        (edits.darken_validation, 0.5, False),
+        (edits.swap_channels, 1.0, False),
+        (edits.add_noise, 90.0, True),
+        (edits.fade, 0.004, None),
+    ):
+        situation = Situation(config, strength)
+        edit(situation, root := tmp_path / edit.__name__)
+        after = {clip.name: clip for clip in find_clips_of(root)}
+        changed = {name for name, clip in after.items() if clip.sha256 != before[name].sha256}
+        assert changed == {name for name, clip in before.items() if trains in (None, situation.trains(clip))}
+        assert 0 < len(changed) <= len(before)
+        name = min(changed)
+        old, new = pixels(before[name].path), pixels(after[name].path)
+        if edit is edits.darken_validation:
+            assert new.mean() == pytest.approx(old.mean() / 2, rel=0.03)
+        elif edit is edits.swap_channels:
+            np.testing.assert_allclose(new.mean((0, 1)), old.mean((0, 1))[::-1], atol=2)
+        elif edit is edits.add_noise:
+            assert (new - old).std() > 45  # of 90, clipped, and blurred by the codec
+        else:
+            assert new.max() <= 2
+
+
+def test_one_class_alone_is_coarsened(worlds, tmp_path):
+    config = base(WORLDS["embedded"], worlds, 1)
+    edits.coarsen(Situation(config, 44), tmp_path)
+    sizes = {clip.name: (clip.label, clip.path.stat().st_size) for clip in find_clips_of(tmp_path)}
+    first = sorted({label for label, _ in sizes.values()})[0]
+    assert max(size for label, size in sizes.values() if label == first) < min(
+        size for label, size in sizes.values() if label != first
+    )
+
+
+def test_the_batch_that_leaves_a_tail_leaves_it():
+    situation = Situation(Config(), 6)
+    situation.__dict__["sides"] = (None, SimpleNamespace(train=range(450)))
+    size = FAULTS["tail_batch"].control(situation)["train.batch_size"]
+    assert 450 % size == 6
+    assert FAULTS["tail_batch"].fields(situation) == {"train.batch_size": size, "train.drop_remainder": False}
+
+
+class Lane:
+    """Rows made without training: what `make_row` does is counted."""
+
+    def __init__(self, root, worlds, monkeypatch):
+        self.root, self.done = root, []
+        (root / "cache").symlink_to(worlds)
+        monkeypatch.setattr(execution, "_train", lambda *_: self.note("train") | {"measures": {}, "config": {}})
+        monkeypatch.setattr(execution, "_diagnose", lambda *_: self.note("diagnose") | {"named": []})
+
+    def note(self, what):
+        self.done.append(what)
+        return {}
+
+    def make(self, run):
+        self.done.clear()
+        execution.make_row(run, self.root)
+        return list(self.done)
+
+
+def test_a_run_is_made_again_where_its_recipe_has_changed_and_only_there(worlds, tmp_path, monkeypatch):
+    lane = Lane(tmp_path, worlds, monkeypatch)
+    run = plan.Planned("embedded", "weight_decay", 1, 1, True)
+    assert lane.make(run) == ["train", "diagnose"]
+    assert lane.make(run) == []
+    with monkeypatch.context() as patch:  # another diagnosis
+        patch.setattr(execution, "code_sha256", lambda: "another")
+        assert lane.make(run) == ["diagnose"]
+        assert lane.make(run) == []
+    assert lane.make(run) == ["diagnose"]
+    with monkeypatch.context() as patch:  # another strength of the same name
+        patch.setitem(FAULTS, "weight_decay", dataclasses.replace(FAULTS["weight_decay"], strengths=(0.2, 1.0, 10.0)))
+        assert lane.make(run) == ["train", "diagnose"]
+    with monkeypatch.context() as patch:  # other code that trains
+        patch.setattr(execution, "_training_code", lambda: "another")
+        assert lane.make(run) == ["train", "diagnose"]
+
+
+def test_an_edit_of_another_strength_is_another_recipe(worlds, tmp_path, monkeypatch):
+    lane = Lane(tmp_path, worlds, monkeypatch)
+    run = plan.Planned("embedded", "changed_labels", 3, 1, False)
+    assert lane.make(run) == ["train"]
+    videos = {clip.sha256: clip.label for clip in find_clips_of(tmp_path / run.name / "videos")}
+    assert lane.make(run) == []
+    with monkeypatch.context() as patch:
+        patch.setitem(
+            FAULTS, "changed_labels", dataclasses.replace(FAULTS["changed_labels"], strengths=(0.1, 0.2, 0.5))
+        )
+        assert lane.make(run) == ["train"]
+    assert videos != {clip.sha256: clip.label for clip in find_clips_of(tmp_path / run.name / "videos")}
+
+
+def test_a_run_that_was_cut_off_is_not_taken_for_done(worlds, tmp_path, monkeypatch):
+    lane = Lane(tmp_path, worlds, monkeypatch)
+    run = plan.Planned("embedded", "weight_decay", 1, 1, True)
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(execution, "_diagnose", lambda *_: 1 / 0)
+        lane.make(run)
+    assert read_rows([run], tmp_path) == []
+    assert lane.make(run) == ["diagnose"]
+    assert len(read_rows([run], tmp_path)) == 1
+
+
+def test_causes_that_hold_of_a_world_accuse_nobody():
+    def accused(world, named, **config):
+        return score([row(world=world, strength=1, named=named) | {"config": config}])["summary"][world][
+            "sound_accused"
+        ]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.faults.score.DIAGNOSTICIANS", {"dogjax": lambda each: each["named"]})
+        assert not accused("noise", ["not_learning", "small_validation"])
+        assert accused("noise", ["overconfidence"])
+        assert not accused("clips", ["background_confound"])
+        assert accused("embedded", ["background_confound"])
+        apart = {"data.merge_labels": []}
+        assert not accused("embedded", ["look_alikes"], **apart)
+        assert accused("embedded", ["look_alikes"], **{"data.merge_labels": ["biscuit", "toffee"]})
+
+
+def test_worlds_that_were_not_run_again_keep_their_figures(monkeypatch):
+    monkeypatch.setattr("bench.faults.score.DIAGNOSTICIANS", {"dogjax": lambda each: each["named"]})
+    first = score(scored())
+    second = score([each | {"world": "second"} for each in scored()])
+    both = with_earlier(second, first)
+    assert both["summary"].keys() == {"embedded", "second", "development", "test"}
+    assert both["summary"]["embedded"] == first["summary"]["embedded"]
+    assert len(both["runs"]) == 2 * len(first["runs"])
+    assert len(both["effects"]) == 4
+    assert with_earlier(first, first)["runs"] == first["runs"]
+
+
+def test_each_run_of_the_test_worlds_is_noted_once():
+    figures = {"test": dict.fromkeys(history_keys(), 0)}
+    log = history.noted([], figures, ["a"], ["b"])
+    assert [each["figures"] for each in log] == [figures]
+    assert set(log[0]) == {"date", "commit", "thresholds", "code", "figures"}
+    assert history.noted(log, figures, ["a"], ["b"]) == log
+    assert len(history.noted(log, figures, ["another"], ["b"])) == 2
+
+
+def history_keys():
+    return ("fault_runs", "hurting_runs", "top1", "recall", "precision", "f3", "sound_runs", "sound_accused")
+
+
+def test_the_page_tells_what_was_found_and_what_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setattr("bench.faults.score.DIAGNOSTICIANS", {"dogjax": lambda each: each["named"]})
+    case = row(kind="case", strength=1, seed=0, named=["overconfidence"]) | {"config": {}}
+    rows = [*scored(), case]
+    results = score(rows)
+    words = page.in_words(
+        results | {"log": history.noted([], {"test": results["summary"]["embedded"]}, ["a"], [])}, rows
+    )
+    assert "**The development worlds are not complete: 17 of " in words
+    assert (
+        "| embedded | 4 of 8 | 25 % (5 to 70) | 25 % (5 to 70) | 12 % | 0.23 | 2 of 4 (15 to 85 %) | 2 of 4 |" in words
+    )
+    assert "| `norm_momentum` | keras#10666 | batch_norm_statistics | 1 of 4 | 1 of 4 |" in words
+    assert "| missing class | keras#8346 | missing_class | overconfidence | overconfidence |" in words
+    assert "| embedded | `norm_momentum` | 0.997 | x 2.0" in words
+    assert "| overconfidence | 2 |" in words
+    assert "None yet" not in words
+    picture.draw(results, tmp_path / "faults.png")
+    with Image.open(tmp_path / "faults.png") as drawn:
+        assert drawn.size[0] > 1000
+
+
+def find_clips_of(root):
     return find_clips(pathlib.Path(root), "fail").clips
 
 
@@ -264,9 +445,9 @@ def test_a_sample_of_the_bench_runs_to_its_table(worlds):
     assert effects["darker_validation"]["loss"] > 0.2
     named = [each["named"] for each in rows if each["kind"] == "norm_momentum"]
     assert all("batch_norm_statistics" in each for each in named)
-    written = {run.name: (plan.folder_of(run, root) / "row.json").stat().st_mtime_ns for run in runs}
+    written = {run.name: (root / run.name / "row.json").stat().st_mtime_ns for run in runs}
     execute(runs, root, lanes=2)
-    assert written == {run.name: (plan.folder_of(run, root) / "row.json").stat().st_mtime_ns for run in runs}
+    assert written == {run.name: (root / run.name / "row.json").stat().st_mtime_ns for run in runs}
 
 
 def test_public_cases_have_names_that_count():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dogjax.eval.curves import drawdown, oscillation, robust_volatility, spike_share, von_neumann_volatility
+from dogjax.eval.curves import drawdown, jumping, oscillation, robust_volatility, spike_share, von_neumann_volatility
 
 
 def white_noise(sd: float, epochs: int) -> np.ndarray:
@@ -93,3 +93,12 @@ def test_drawdown_is_the_deepest_fall_below_the_best_so_far():
 def test_measures_are_null_where_the_loss_has_no_logarithm_or_epochs_are_few(measure):
     assert measure(np.array([1.0, 0.0, 2.0])) is None
     assert measure(np.array([1.0, 2.0])) is None
+
+
+def test_jumping_is_the_deviation_of_noise_around_a_straight_fall():
+    epochs = np.arange(20_000)
+    noise = np.random.default_rng(0).normal(0, 0.3, len(epochs))
+    assert jumping(5 - 1e-4 * epochs + noise) == pytest.approx(0.3, rel=0.02)
+    assert jumping(5 - 0.1 * np.arange(10)) == pytest.approx(0, abs=1e-12)
+    assert jumping(np.array([0.0, 1.0, 0.0])) == pytest.approx(2 / np.sqrt(6))
+    assert jumping(np.array([1.0, 2.0])) is None
