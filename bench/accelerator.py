@@ -159,10 +159,9 @@ def measure_all(pack: str, path: pathlib.Path, quick: bool, minutes: float) -> N
         sizes, frames, dtypes = ([64], [8], ["float32"]) if quick else ([64], [64, 256], ["float32", "bfloat16"])
         measure(results, "steps", "step", sizes=sizes, frames=frames, dtypes=dtypes, quick=quick)
         measure(results, "batches", "batch", pack=pack, cache=str(folder / "cache"), quick=quick)
-        measure(results, "replicas", "replicas", size=64, counts=[2] if quick else [1, 8, 64])
-        runs, epochs = (2, 1) if quick else (64, 4)
-        arguments = {"pack": pack, "workdir": str(folder / "study"), "cache": str(folder / "cache"), "quick": quick}
-        measure(results, "study", "study", runs=runs, epochs=epochs, **arguments)
+        arguments = {"pack": pack, "cache": str(folder / "cache"), "epochs": 1 if quick else 4, "quick": quick}
+        for runs in [2] if quick else [1, 16]:
+            measure(results, "study", "study", runs=runs, workdir=str(folder / f"study {runs}"), **arguments)
         if not quick:
             # Last: large programs take long to compile.
             measure(results, "steps", "step", sizes=[128, 224], frames=frames, dtypes=dtypes, quick=quick)

@@ -36,7 +36,7 @@ def describe() -> None:
     from dogjax.train.identity import environment
 
     runtime.start()
-    found = environment(1, "device")
+    found = environment("device")
     names = ("backend", "devices", "platform_version", "driver", "packages", "python", "xla_flags", "matmul_precision")
     _say(**{name: found[name] for name in names}, torch=_torch_version(), jax_devices=len(jax.devices()))
 
@@ -125,19 +125,14 @@ def batches(pack: str, cache: str, quick: bool) -> None:
         _say(augmented=name, frames=config.train.batch_size, milliseconds=milliseconds)
 
 
-def replicas(size: int, counts: list[int]) -> None:
-    """Milliseconds of a step of some replicas as one function, divided by their number."""
-    from bench.contenders import dogjax
-
-    for count in counts:
-        lap = dogjax.replicas(size, count)
-        _say(size=size, replicas=count, milliseconds_a_replica=1000 * float(np.median([lap() for _ in range(3)])))
-
-
 def study(pack: str, workdir: str, cache: str, runs: int, epochs: int, quick: bool) -> None:
-    """Trains runs of `configs/small.py` that differ in their seed alone, side by side and with all their files."""
+    """Trains runs of `configs/small.py` that differ in their seed alone, side by side and with all their files.
+
+    An epoch's seconds are those of all runs' training steps, the median of the epochs after the first, which compiles.
+    """
     import contextlib
 
+    from dogjax.files import read_json
     from dogjax.interrupt import Interrupt
     from dogjax.train.experiment import build_experiment
     from dogjax.train.loop import Loop
@@ -157,7 +152,12 @@ def study(pack: str, workdir: str, cache: str, runs: int, epochs: int, quick: bo
             opened.append(stack.enter_context(open_run(experiment, workdir_of_run)))
             opened[-1].begin()
         Loop(opened, Interrupt(), float("inf"), lambda run: None).complete()
-    _say(runs=runs, epochs=epochs, seconds=time.perf_counter() - started, **_peak_memory())
+        progress = (pathlib.Path(workdir) / f"{0:03}" / "progress.jsonl").read_text().splitlines()
+        frames = opened[0].steps_per_epoch * config.train.batch_size
+        laps = [frames / json.loads(line)["frames_per_second"] for line in progress]
+    took = {"seconds": time.perf_counter() - started, "epoch_seconds": float(np.median(laps[1:] or laps))}
+    digest = read_json(pathlib.Path(workdir) / f"{0:03}" / "result.json")["state_sha256"]
+    _say(runs=runs, epochs=epochs, **took, first_state_sha256=digest, **_peak_memory())
 
 
 def _baseline(pack: str, cache: str, quick: bool) -> tuple[Any, Any]:
@@ -213,7 +213,6 @@ MEASURES: dict[str, Callable[..., None]] = {
     "run": run,
     "steps": steps,
     "batches": batches,
-    "replicas": replicas,
     "study": study,
 }
 

@@ -46,7 +46,6 @@ def test_every_measure_runs_and_a_killed_run_ends_with_the_same_bits(pack, tmp_p
         "bits, killed and resumed",
         "step",
         "batch",
-        "replicas",
         "study",
     ]
     assert rows["bits, killed"]["status"] == -9
@@ -57,7 +56,7 @@ def test_every_measure_runs_and_a_killed_run_ends_with_the_same_bits(pack, tmp_p
         rows["bits, cold"]["state_sha256"][:12],
         "64, 8, float32",
         "augmented in every way",
-        "2 runs of configs/small.py",
+        "2 of configs/small.py",
     )
     assert all(word in page for word in words)
 

@@ -12,7 +12,7 @@ from dogjax.models.network import Network
 from dogjax.prng import Streams
 from dogjax.train.loop import Replicas
 from dogjax.train.state import TrainState, create_state
-from dogjax.train.step import Step, make_train_step, scan_steps, vmap_replicas
+from dogjax.train.step import Step, make_train_step, scan_steps
 from dogjax.train.step_numbers import StepNumbers
 
 runtime.start()
@@ -35,8 +35,7 @@ def train_step(size: int, frames: int = post.BATCH, dtype: str = "float32") -> C
 def replicas(size: int, count: int) -> Callable[[], float]:
     """Seconds of a step of `count` runs trained side by side, divided by their number."""
     step, _ = _step_and_state(size, seed=0)
-    steps = scan_steps(step)
-    together = Replicas(jax.jit(steps, donate_argnums=0), jax.jit(vmap_replicas(steps), donate_argnums=0), count)
+    together = Replicas(jax.jit(scan_steps(step), donate_argnums=0), count)
     states = [_step_and_state(size, seed)[1] for seed in range(count)]
     images, labels = post.batch(size, (count,))
     images, labels = [[jax.device_put(each)] for each in images], [[jax.device_put(each)] for each in labels]

@@ -46,11 +46,10 @@ CPU_INFO = pathlib.Path("/proc/cpuinfo")
 NVIDIA_DRIVER = pathlib.Path("/proc/driver/nvidia/version")
 
 
-def environment(replica_width: int, batches: str) -> dict[str, Any]:
+def environment(batches: str) -> dict[str, Any]:
     """Describes what the bits depend on besides the configuration and the data.
 
     Args:
-      replica_width: runs whose steps are one function; 1 for a run alone, and on a CPU.
       batches: the kind of the source of batches, such as `tf.data`.
     """
     device = jax.local_devices()[0]
@@ -73,7 +72,6 @@ def environment(replica_width: int, batches: str) -> dict[str, Any]:
         "matmul_precision": str(jax.config.jax_default_matmul_precision),
         "threefry_partitionable": jax.config.jax_threefry_partitionable,
         "x64": jax.config.jax_enable_x64,
-        "replica_width": replica_width,
     }
 
 

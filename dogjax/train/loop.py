@@ -6,7 +6,7 @@ launch.py main, _train        flags and configuration                           
     open_run, Run.begin       the newest checkpoint or step 0; the run's files            run.py
     Loop.complete, advance    to the end of the run, of an epoch                          here
       TrainingFeed.batches    batch t, a pure function of the seeds and t                 batches.py
-      Replicas.steps          one run's steps, or several runs' side by side              here
+      Replicas.steps          one run's steps, or several runs' on all cores              here
         Program.train_steps   compiled: train_step(state, images, labels, key, numbers)   step.py
           mean_loss           the loss                                                    step.py
           optimizer.update    the updates; optax.apply_updates gives the new parameters   step.py
@@ -94,7 +94,7 @@ class Loop:
         self._config, self._steps_per_epoch = experiments[0].config, runs[0].steps_per_epoch
         self._under_way = collections.deque()
         program, steps = experiments[0].program, max(run.steps for run in runs)
-        self._replicas = Replicas(program.train_steps, program.train_replicas, len(runs))
+        self._replicas = Replicas(program.train_steps, len(runs))
         draws = [experiment.pipeline.draws for experiment in experiments]
         feeds = {draw: TrainingFeed(each.pipeline, each.devices, steps) for draw, each in zip(draws, experiments)}
         self._feeds = {id(run): feeds[draw] for run, draw in zip(runs, draws)}
@@ -132,14 +132,14 @@ class Loop:
 
     def _train(self, runs: list[Run], stop: int) -> None:
         self._note_environment(runs)
-        # By the width that the identity names: were it by the runs that the loop began with, equal runs could differ.
-        at_once = steps_at_once(self._config, self._replicas.width(len(runs)))
+        at_once = steps_at_once(self._config)
         seen, started = {id(run): run.frames_seen() for run in runs}, time.monotonic()
         while runs[0].step < stop:
             if self._interrupt.signal or time.monotonic() > self._deadline:
                 self._stop()
-            end = end_of_dispatch(runs[0].step, self._steps_per_epoch, at_once)
-            self._take_steps(runs, min(end, stop) - runs[0].step)
+            count = min(end_of_dispatch(runs[0].step, self._steps_per_epoch, at_once), stop) - runs[0].step
+            for together in side_by_side(runs):
+                self._take_steps(together, count)
         self._for_each(runs, Run.check_losses)
         seconds = time.monotonic() - started
         self._for_each(runs, lambda run: run.note_progress(seconds, run.frames_seen() - seen[id(run)]))
@@ -168,7 +168,7 @@ class Loop:
 
     def _note_environment(self, runs: list[Run]) -> None:
         for run in runs:
-            for note in run.note_environment(self._replicas.width(len(runs))):
+            for note in run.note_environment():
                 tqdm.write(note)
 
     def _for_each(self, runs: Sequence[Run], do: Callable[[Run], None]) -> None:
@@ -190,12 +190,12 @@ class Loop:
         raise Stopped(f"{why}: saved at {where}; the same command goes on from there", self._interrupt.exit_status)
 
 
-def steps_at_once(config: Config, replicas: int) -> int:
-    """Returns the largest number of steps to a dispatch of some replicas: as many as their batches leave room for."""
+def steps_at_once(config: Config) -> int:
+    """Returns the largest number of steps to a dispatch: as many as their batches leave room for."""
     if not runtime.on_accelerator():
         return 1
     batch = config.train.batch_size * config.data.image_size**2 * 12  # three channels of float32
-    return max(1, min(STEPS_ON_AN_ACCELERATOR, DISPATCH_BYTES // (batch * replicas)))
+    return max(1, min(STEPS_ON_AN_ACCELERATOR, DISPATCH_BYTES // batch))
 
 
 def end_of_dispatch(step: int, steps_per_epoch: int, at_once: int) -> int:
@@ -209,34 +209,29 @@ def end_of_dispatch(step: int, steps_per_epoch: int, at_once: int) -> int:
     return step + 1 if place == last else step + min(at_once - place % at_once, last - place)
 
 
-def are_vmapped() -> bool:
-    """Whether replicas take their steps as one function, which makes their bits depend on their number."""
-    return runtime.on_accelerator()
+def side_by_side(runs: list[Run]) -> list[list[Run]]:
+    """Sorts runs into those whose steps are under way at once: all of them on a CPU, and one by one on an accelerator.
+
+    An accelerator is handed the next run's steps before it has done the last one's, so it never waits. As one `vmap`ped
+    function the steps were no faster on an H100 (`docs/performance.md`), and their bits depended on the number of runs.
+    """
+    return [[run] for run in runs] if runtime.on_accelerator() else [runs]
 
 
 class Replicas:
-    """Takes the steps of one run, or of several side by side that share their compiled functions.
+    """Takes the steps of one run, or of several that share their compiled function, side by side.
 
-    On an accelerator the replicas are one `vmap`ped step: their products are batched, and small ones fill the
-    device. On a CPU a step's products fill all cores already, so each replica takes its own step in its own thread:
-    while one replica is in an operation too small to share, another uses the idle core. That changes no operation, so
-    on a CPU a replica's bits are those of the run trained alone.
+    Each takes its own steps in a thread of its own: while one is in an operation too small to share, another uses the
+    idle core. That changes no operation, so a replica's bits are those of the run trained alone.
 
     Args:
       train_steps: the compiled steps of one run.
-      train_replicas: the compiled steps of a list of them.
       most: the largest number of replicas.
-      vmapped: whether to take the steps as one; by default, on accelerators only.
     """
 
-    def __init__(self, train_steps: Any, train_replicas: Any, most: int, *, vmapped: bool | None = None) -> None:
-        self._vmapped = are_vmapped() if vmapped is None else vmapped
-        self._train_steps, self._train_replicas = train_steps, train_replicas
+    def __init__(self, train_steps: Any, most: int) -> None:
+        self._train_steps = train_steps
         self._threads = ThreadPoolExecutor(most, "replica")  # a thread starts when it has work
-
-    def width(self, count: int) -> int:
-        """Returns how many runs' steps are one function where `count` of them train side by side."""
-        return count if self._vmapped else 1
 
     def steps(
         self,
@@ -256,14 +251,12 @@ class Replicas:
           numbers: each replica's, with a learning rate a step.
 
         Returns:
-          The next states, and each replica's losses `[steps]`.
+          The next states, and each replica's losses `[steps]`. Of one replica the host does not wait for them.
         """
         if len(states) == 1:
-            state, losses = self._train_steps(states[0], images[0], labels[0], keys[0], numbers[0])
-            return [state], [losses]
-        if self._vmapped:
-            return self._train_replicas(list(states), list(images), list(labels), list(keys), list(numbers))
-        results = list(self._threads.map(self._take_one, states, images, labels, keys, numbers))
+            results = [self._train_steps(states[0], images[0], labels[0], keys[0], numbers[0])]
+        else:
+            results = list(self._threads.map(self._take_one, states, images, labels, keys, numbers))
         return [state for state, _ in results], [losses for _, losses in results]
 
     def _take_one(self, *arguments: Any) -> Any:

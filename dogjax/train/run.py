@@ -95,16 +95,13 @@ class Run:
         if self._tensorboard:
             self._tensorboard.close()
 
-    def note_environment(self, replica_width: int) -> list[str]:
+    def note_environment(self) -> list[str]:
         """Adds the environment of the next steps to the identity, if it differs from the last one.
-
-        Args:
-          replica_width: runs whose steps are one function with this one's.
 
         Returns:
           Sentences that the user should read.
         """
-        now = environment(replica_width, self.experiment.pipeline.kind)
+        now = environment(self.experiment.pipeline.kind)
         segments, changed = extend_segments(self.segments, self.step, now)
         if segments != self.segments:
             self.segments = segments

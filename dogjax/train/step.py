@@ -3,7 +3,6 @@
 `make_program` makes the functions that a run computes on its devices, compiled on first use:
 
     train_steps       some steps in turn              state, batches, key, numbers -> state, losses
-    train_replicas    the same for several runs       lists of these, as one function
     predict           logits of a batch               params, statistics, images -> logits
     batch_statistics  BatchNorm's of one batch        variables, images -> batch_stats
 """
@@ -23,7 +22,6 @@ from dogjax.devices import spread_over_devices
 from dogjax.eval.logits import Predict, make_predict
 from dogjax.models.network import Network
 from dogjax.prefetch import prefetch
-from dogjax.prng import PRNG
 from dogjax.train.state import TrainState, Variables
 from dogjax.train.step_numbers import StepNumbers, is_constant, without_numbers
 
@@ -196,25 +194,6 @@ def scan_steps(step: Step) -> Steps:
     return steps
 
 
-def vmap_replicas(steps: Steps) -> Callable[..., tuple[list[TrainState], list[jax.Array]]]:
-    """Combines the steps of several replicas into one `vmap`ped function of lists, an entry a replica.
-
-    The device stacks the arrays and takes them apart.
-    """
-
-    def step_of_key_data(state, images, labels, key_data, numbers):
-        return steps(state, images, labels, jax.random.wrap_key_data(key_data, impl=PRNG), numbers)
-
-    def train_steps(states, images, labels, keys, numbers):
-        # Keys as plain data: JAX's check for keys used twice takes the stacking of keys for a use.
-        replicas = list(zip(states, images, labels, map(jax.random.key_data, keys), numbers))
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *replicas)
-        states, losses = jax.vmap(step_of_key_data)(*stacked)
-        return [jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in range(len(replicas))], list(losses)
-
-    return train_steps
-
-
 def make_batch_statistics(network: Network) -> Callable[[Variables, jax.Array], Any]:
     """Returns a pure function of (variables, images): the `batch_stats` of that batch alone."""
     # With momentum 0 the "running" statistics after a batch are the batch's own.
@@ -265,7 +244,6 @@ class Program:
 
     Attributes:
       train_steps: takes some steps in turn; it donates the state that it is given.
-      train_replicas: the same for a list of replicas, as one function.
       predict: `make_predict`'s function.
       batch_statistics: `make_batch_statistics`'s function.
     """
@@ -273,7 +251,6 @@ class Program:
     network: Network
     optimizer: optax.GradientTransformation
     train_steps: Any
-    train_replicas: Any
     predict: Predict
     batch_statistics: Any
 
@@ -295,7 +272,6 @@ def program_of(model: ModelConfig, optim: OptimConfig, classes: int) -> Program:
         network=network,
         optimizer=optimizer,
         train_steps=jax.jit(steps, donate_argnums=0),
-        train_replicas=jax.jit(vmap_replicas(steps), donate_argnums=0),
         predict=jax.jit(make_predict(network)),
         batch_statistics=jax.jit(make_batch_statistics(network)),
     )

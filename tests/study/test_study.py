@@ -66,17 +66,6 @@ def test_runs_trained_together_and_runs_trained_alone_give_the_same_study(setup,
     assert files(tmp_path / "alone") == files(finished)
 
 
-def test_where_replicas_are_vmapped_the_control_trains_alone_as_the_killed_run_does(setup, tmp_path, monkeypatch):
-    monkeypatch.setattr("dogjax.train.loop.are_vmapped", lambda: True)
-    study = study_of(setup, tmp_path)
-    assert study["control"] == {"runs": 3, "identical": True, "killed": 1}
-    widths = {}
-    for run in (tmp_path / "runs").iterdir():
-        parts = json.loads((run / "environment.json").read_text())["segments"]
-        widths.setdefault(run.name.split("-")[0], set()).update(each["environment"]["replica_width"] for each in parts)
-    assert widths == {"control": {1}, "poke": {2}, "init": {2}}
-
-
 @pytest.mark.usefixtures("without_a_child")
 def test_a_longer_study_goes_on_with_the_runs_it_has(setup, finished, tmp_path):
     shutil.copytree(finished, tmp_path / "longer")

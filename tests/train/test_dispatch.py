@@ -33,17 +33,13 @@ def test_an_epoch_of_one_step_is_a_part():
 
 
 def test_a_cpu_is_sent_a_step_at_a_time():
-    assert steps_at_once(Config(), 1) == 1
+    assert steps_at_once(Config()) == 1
 
 
-@pytest.mark.parametrize(
-    ("size", "batch", "replicas", "steps"), [(64, 64, 1, 16), (384, 256, 1, 1), (64, 64, 64, 1), (224, 64, 1, 6)]
-)
-def test_an_accelerator_is_sent_as_many_steps_as_their_batches_leave_room_for(
-    monkeypatch, size, batch, replicas, steps
-):
+@pytest.mark.parametrize(("size", "batch", "steps"), [(64, 64, 16), (384, 256, 1), (224, 64, 6)])
+def test_an_accelerator_is_sent_as_many_steps_as_their_batches_leave_room_for(monkeypatch, size, batch, steps):
     monkeypatch.setattr(runtime, "on_accelerator", lambda: True)
     config = replace_fields(Config(), {"data.image_size": size, "train.batch_size": batch})
-    assert steps_at_once(config, replicas) == steps
-    if steps < STEPS_ON_AN_ACCELERATOR and batch * replicas * size**2 * 12 <= DISPATCH_BYTES:
-        assert steps * batch * replicas * size**2 * 12 <= DISPATCH_BYTES
+    assert steps_at_once(config) == steps
+    if steps < STEPS_ON_AN_ACCELERATOR and batch * size**2 * 12 <= DISPATCH_BYTES:
+        assert steps * batch * size**2 * 12 <= DISPATCH_BYTES

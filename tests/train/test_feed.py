@@ -12,7 +12,6 @@ from dogjax.train.experiment import build_experiment, load_material
 from dogjax.train.loop import Loop
 from dogjax.train.run import open_run
 from dogjax.train.workdir import Workdir
-from tests.train import arrays
 from tests.train.runs import outcome
 
 
@@ -58,7 +57,10 @@ def test_validation_that_was_not_drawn_to_its_end_starts_again(setup):
     assert frames_of(feed.batches(1)) == frames_of(experiment.pipeline.validation_batches(1))
 
 
-def test_runs_at_different_steps_train_side_by_side_to_the_bits_of_each_alone(setup, tmp_path):
+@pytest.mark.parametrize("one_by_one", [False, True])  # as on a CPU, and as on an accelerator
+def test_runs_at_different_steps_train_side_by_side_to_the_bits_of_each_alone(setup, tmp_path, monkeypatch, one_by_one):
+    if one_by_one:
+        monkeypatch.setattr("dogjax.train.loop.side_by_side", lambda runs: [[run] for run in runs])
     configs = [replace_fields(setup.config(), {"seeds.init": seed}) for seed in (1, 2)]
     material = load_material(configs[0].data)
     for way, ahead in (("alone", 0), ("together", 2)):
@@ -77,20 +79,3 @@ def test_runs_at_different_steps_train_side_by_side_to_the_bits_of_each_alone(se
                 assert loop.complete() == []
     for number in "01":
         assert outcome(tmp_path / "alone" / number) == outcome(tmp_path / "together" / number)
-
-
-def test_the_steps_of_a_dispatch_follow_from_the_runs_that_take_it_and_not_from_those_that_wait(tmp_path, monkeypatch):
-    counted, material = [], arrays.material()
-    monkeypatch.setattr("dogjax.train.loop.are_vmapped", lambda: True)
-    monkeypatch.setattr("dogjax.train.loop.steps_at_once", lambda _, replicas: counted.append(replicas) or 1)
-    with contextlib.ExitStack() as stack:
-        runs = []
-        for seed in (1, 2):
-            config = replace_fields(arrays.config(tmp_path, batch_size=16, epochs=2), {"seeds.init": seed})
-            workdir = Workdir(tmp_path / str(seed))
-            stack.enter_context(workdir.locked())
-            runs.append(stack.enter_context(open_run(build_experiment(config, material), workdir)))
-            runs[-1].begin()
-        Loop(runs[:1], Interrupt(), float("inf"), lambda run: None).advance()
-        Loop(runs, Interrupt(), float("inf"), lambda run: None).complete()
-    assert counted == [1, 1, 2]

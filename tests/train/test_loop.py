@@ -41,7 +41,7 @@ def test_two_runs_are_equal_to_the_bit(setup, finished, tmp_path):
 
 
 def test_a_run_whose_steps_are_sent_at_once_has_the_same_bits(setup, finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("dogjax.train.loop.steps_at_once", lambda *_: 3)
+    monkeypatch.setattr("dogjax.train.loop.steps_at_once", lambda _: 3)
     setup.train(tmp_path / "at_once")
     assert outcome(tmp_path / "at_once") == outcome(finished)
 

@@ -30,7 +30,7 @@ FORBIDDEN = {
     "float64": r"f64\b",
     "host": r"callback|infeed|outfeed",
 }
-SIDE, BATCH, CLASSES, REPLICAS, STEPS = 32, 8, 3, 2, 2
+SIDE, BATCH, CLASSES, STEPS = 32, 8, 3, 2
 MODELS = {
     "batch": ModelConfig(widths=(4, 6), kernels=(5, 3), dense=(8,), dropout=0.3),
     "group": ModelConfig(widths=(4, 6), kernels=(5, 3), dense=(8,), dropout=0.3, norm="group", head="average"),
@@ -62,7 +62,6 @@ def functions(model, optim):
     numbers = step_numbers(optim).replace(learning_rate=jnp.ones(STEPS))
     steps = (state, [images] * STEPS, [labels] * STEPS, jax.random.key(0), numbers)
     yield "train_steps", program.train_steps, steps
-    yield "train_replicas", program.train_replicas, tuple([each] * REPLICAS for each in steps)
     yield "predict", program.predict, (state.params, [state.batch_stats] * 2, images)
     if model.norm == "batch":
         yield "batch_statistics", program.batch_statistics, (variables, images)
