@@ -142,7 +142,7 @@ def configure(run: Planned, root: pathlib.Path) -> tuple[Config, Edit | None]:
     if run.kind == TOGETHER:
         return together.configure(config, run.strength), together.edit(config, run.strength)
     if run.kind == SOUND and not run.key:
-        return replace_fields(config, variation(run.world, run.strength)), None
+        return replace_fields(config, variation(run.world, run.strength, cache)), None
     found = _held_against(run.key) if run.kind == SOUND else (FAULTS[run.kind], run.strength)
     if found is None:
         return config, None

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.faults.worlds import World, sampled_videos
+from bench.faults.worlds import World, sampled_videos, three_of_thirty
 from dogjax import config as config_lib
 from dogjax.config import Config
 
 # Varied sound runs of each world.
 VARIATIONS = {"embedded": 36, "drift": 36, "second": 24, "clips": 6, "noise": 12}
+# Of those on clips, the ones from this number on have three other dogs each.
+FIRST_OF_THIRTY = 4
 # One phone clip of ten seconds a dog: only blocks of time can be held out.
 OF_WORLDS: dict[str, dict[str, Any]] = {
     "clips": {
@@ -85,10 +87,19 @@ def base(world: World, cache: pathlib.Path, seed: int) -> Config:
     )
 
 
-def variation(world: str, number: int) -> dict[str, Any]:
-    """Returns the fields of a world's sound run `number`, from 1: no two worlds have a combination in common."""
+def variation(world: str, number: int, cache: pathlib.Path) -> dict[str, Any]:
+    """Returns the fields of a world's sound run `number`, from 1: no two worlds have a combination in common.
+
+    Args:
+      world: its name.
+      number: of the run.
+      cache: where the folders of videos are.
+    """
     combinations = list(itertools.product(NORMS, OPTIMIZERS, SIZES, SIDES, CLASSES, SPLITS, AVERAGES))
     order = np.random.default_rng(72).permutation(len(combinations))
     before = sum(count for name, count in itertools.takewhile(lambda each: each[0] != world, VARIATIONS.items()))
     fields = {name: value for part in combinations[order[before + number - 1]] for name, value in part.items()}
-    return fields | OF_WORLDS.get(world, {})
+    fields |= OF_WORLDS.get(world, {})
+    if world == "clips" and number >= FIRST_OF_THIRTY:
+        fields |= {"data.path": str(three_of_thirty(number, cache)), "data.merge_labels": ()}
+    return fields

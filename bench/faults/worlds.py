@@ -24,7 +24,7 @@ NOISE_SIZE = 64  # pixels
 NOISE_BLOCKS = (2, 4, 8, 16)  # pixels
 # Real clips lie in `shared/` beside the project's folder, or where this variable says that `shared/` is.
 SHARED = "DOGJAX_SHARED"
-CLIPS = pathlib.PurePath("data", "cop3d_dogs", "three")
+CLIPS = pathlib.PurePath("data", "cop3d_dogs")
 
 
 def _always() -> bool:
@@ -126,10 +126,26 @@ def clips_are_here() -> bool:
 
 def link_clips(root: pathlib.Path) -> None:
     """Links to the real clips, which may be read but not copied: `root/<dog>/<recording>.mp4`, one clip a dog."""
-    for clip in sorted(_real_clips().glob("*/*.mp4")):
-        link = root / clip.parent.name / clip.name
-        link.parent.mkdir(exist_ok=True)
-        link.symlink_to(clip.resolve())
+    for clip in sorted(_real_clips().glob("three/*/*.mp4")):
+        _link(clip, root)
+
+
+def three_of_thirty(number: int, cache: pathlib.Path) -> pathlib.Path:
+    """Returns a folder below `cache` with links to the real clips of three dogs out of thirty, drawn by `number`."""
+    root = cache / f"clips-thirty-{number}"
+    with locked(root):
+        if not root.exists():
+            clips = sorted(_real_clips().glob("thirty/*/*.mp4"))
+            with replacing_folder(root) as temporary:
+                for chosen in np.random.default_rng(number).choice(len(clips), 3, replace=False):
+                    _link(clips[chosen], temporary)
+    return root
+
+
+def _link(clip: pathlib.Path, root: pathlib.Path) -> None:
+    link = root / clip.parent.name / clip.name
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(clip.resolve())
 
 
 def _real_clips() -> pathlib.Path:
@@ -167,7 +183,7 @@ _ALL = (
     World(
         "clips",
         "test",
-        "a phone clip of each of three real dogs, the camera walking round it",
+        "a phone clip of each of three real dogs, the camera walking round it; half of the sound runs: three others",
         link_clips,
         ("heeler_a", "heeler_b"),
         is_short=True,

@@ -66,10 +66,10 @@ def test_faults_change_fields_that_exist_and_nothing_else(worlds):
             assert fault.edit or set(fault.fields(situation)) <= set(field_names()), name
 
 
-def test_sound_runs_are_many_and_no_two_alike():
+def test_sound_runs_are_many_and_no_two_alike(tmp_path):
     development = [(world, n) for world in ("embedded", "drift") for n in range(1, VARIATIONS[world] + 1)]
     assert len(development) >= 72
-    drawn = [repr(sorted(variation(*each).items())) for each in development]
+    drawn = [repr(sorted(variation(*each, tmp_path).items())) for each in development]
     assert len(set(drawn)) == len(drawn)
 
 

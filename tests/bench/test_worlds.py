@@ -1,6 +1,7 @@
 """The worlds of the bench of faults: real videos in the layout of a user's own, the same to the byte every time."""
 
 import functools
+import pathlib
 from collections import Counter
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from bench.faults import digits, second, worlds
+from bench.faults.sound import base, variation
 from bench.faults.worlds import WORLDS, World
-from dogjax.config import DataConfig
+from dogjax.config import DataConfig, replace_fields
 from dogjax.data.decode import decode_frames
 from dogjax.data.prepare import prepare
 from dogjax.data.sources.clips import find_clips
@@ -100,11 +102,25 @@ def test_clips_are_linked_where_the_variable_says(short, tmp_path, monkeypatch):
     assert not WORLDS["clips"].is_here()
     given = sorted(short[1].rglob("*.mp4"))
     for label, clip in zip(("heeler_a", "heeler_b", "maltese"), given):
-        folder = tmp_path / "shared" / worlds.CLIPS / label
+        folder = tmp_path / "shared" / worlds.CLIPS / "three" / label
         folder.mkdir(parents=True)
         (folder / "walkaround.mp4").write_bytes(clip.read_bytes())
     assert WORLDS["clips"].is_here()
     check_links(tmp_path, tmp_path / "shared" / "data" / "cop3d_dogs")
+    for number, clip in enumerate(given[:6]):
+        folder = tmp_path / "shared" / worlds.CLIPS / "thirty" / f"dog_{number}"
+        folder.mkdir(parents=True)
+        (folder / "walkaround.mp4").write_bytes(clip.read_bytes())
+    drawn = [{clip.label for clip in find_clips(variation_path(n, tmp_path), "fail").clips} for n in (3, 4, 4, 5, 6)]
+    assert drawn[0] == {"heeler_a", "heeler_b", "maltese"} and drawn[1] == drawn[2]
+    assert all(len(dogs) == 3 and not dogs & drawn[0] for dogs in drawn[1:])
+    assert len({frozenset(dogs) for dogs in drawn}) == 4
+
+
+def variation_path(number, cache):
+    """The videos of a sound run on clips."""
+    config = replace_fields(base(WORLDS["clips"], cache, 1), variation("clips", number, cache))
+    return pathlib.Path(config.data.path)
 
 
 def check_links(cache, folder):
