@@ -1,5 +1,8 @@
 """Handles SIGTERM and Ctrl-C: raises at once, or notes the signal until it is safe to stop."""
 
+import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 import threading
 from types import FrameType
@@ -20,6 +23,18 @@ def stop_at_once() -> None:
 
     for each in EXIT_STATUS:
         signal.signal(each, stop)
+
+
+def end_with_parent() -> None:
+    """Makes the process that started this one take it along when it is killed: nobody would wait for it any more."""
+    if (parent := multiprocessing.parent_process()) is None:
+        return
+
+    def end() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 class Interrupt:

@@ -20,12 +20,14 @@ from bench.faults.execute import execute, read_rows
 from bench.faults.plan import DEVELOPMENT, only, part_of, plan, worlds_of
 from bench.faults.worlds import WORLDS
 from dogjax.errors import Stopped, UserError
+from dogjax.interrupt import stop_at_once
 
 ROOT = pathlib.Path(__file__).parents[2] / "runs" / "faults"
 
 
 def main() -> None:
     arguments = _arguments()
+    stop_at_once()
     try:
         worlds = worlds_of(arguments.worlds)
         if not worlds:
@@ -48,9 +50,9 @@ def main() -> None:
     except UserError as error:
         print(f"bench.faults: {error}", file=sys.stderr)
         sys.exit(2)
-    except (KeyboardInterrupt, Stopped):
-        print("bench.faults: stopped; the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
+    except Stopped as stopped:
+        print(f"bench.faults: {stopped}", file=sys.stderr)
+        sys.exit(stopped.exit_status)
 
 
 def _arguments() -> argparse.Namespace:

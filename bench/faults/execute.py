@@ -12,9 +12,11 @@ import multiprocessing
 import os
 import pathlib
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from typing import Any
 
 from tqdm import tqdm
@@ -32,10 +34,12 @@ from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.diagnose.thresholds import thresholds_sha256
 from dogjax.errors import Diverged, UserError
 from dogjax.files import read_json, replacing_folder, sha256_of_file, sha256_of_json, write_json
+from dogjax.interrupt import Interrupt, end_with_parent
 from dogjax.train.experiment import Material, load_material
 from dogjax.train.identity import code_sha256
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
+from dogjax.workers import SECONDS_BETWEEN_CHECKS
 
 # Fills a folder with videos: a function of `edits` and its situation.
 Edit = functools.partial[None]
@@ -55,6 +59,9 @@ def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> None:
       runs: of a plan.
       root: where their folders are.
       lanes: how many at once.
+
+    Raises:
+      Stopped: a signal came.
     """
     for name in sorted({run.world for run in runs}):
         sampled_videos(WORLDS[name], root / CACHE)  # once, before the lanes ask for them
@@ -62,17 +69,24 @@ def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> None:
     cores = context.Queue()
     for _, core in zip(range(lanes), sorted(os.sched_getaffinity(0)) * lanes):
         cores.put(core)
-    pool = ProcessPoolExecutor(lanes, context, initializer=_take_core, initargs=(cores,))
+    pool = ProcessPoolExecutor(lanes, context, initializer=_begin_lane, initargs=(cores,))
     try:
-        with tqdm(total=len(runs), desc="runs", unit=" runs", disable=None) as bar:
-            futures = {pool.submit(make_row, run, root): run for run in runs}
-            for future in as_completed(futures):
-                try:
-                    future.result()
-                except Exception as error:
-                    error.add_note(f"in the run {futures[future].name}")
-                    raise
-                bar.update()
+        with Interrupt() as interrupt, tqdm(total=len(runs), desc="runs", unit=" runs", disable=None) as bar:
+            waiting = {pool.submit(make_row, run, root): run for run in runs}
+            while waiting:
+                for future in wait(waiting, SECONDS_BETWEEN_CHECKS, FIRST_COMPLETED).done:
+                    run = waiting.pop(future)
+                    try:
+                        future.result()
+                    except Exception as error:
+                        error.add_note(f"in the run {run.name}")
+                        raise
+                    bar.update()
+                interrupt.check()
+    except BaseException:
+        for lane in multiprocessing.active_children():
+            lane.kill()  # its run goes on from its last checkpoint, or begins again
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -196,5 +210,8 @@ def _read_row(folder: pathlib.Path) -> dict[str, Any]:
     return read_json(folder / ROW) if (folder / ROW).exists() else {}
 
 
-def _take_core(cores: Any) -> None:
+def _begin_lane(cores: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one decides
+    end_with_parent()
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore between processes, which a killed lane would leave
     os.sched_setaffinity(0, {cores.get()})

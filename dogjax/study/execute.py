@@ -7,13 +7,12 @@ import multiprocessing.connection
 import os
 import pathlib
 import signal
-import threading
 from collections.abc import Callable, Sequence
 
 from dogjax.config import Config, DataConfig
 from dogjax.errors import UserError, mistake_of
 from dogjax.files import read_json
-from dogjax.interrupt import Interrupt
+from dogjax.interrupt import Interrupt, end_with_parent
 from dogjax.study.plan import PlannedRun
 from dogjax.train.experiment import Experiment, Material, build_experiment, load_material
 from dogjax.train.loop import Loop
@@ -168,7 +167,7 @@ def _train_until_killed(config: Config, folder: pathlib.Path, writer: multiproce
     A mistake of the user's is sent to the process that started this one.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the study decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     workdir = Workdir(folder)
 
     def watch(run: Run) -> None:
@@ -183,11 +182,3 @@ def _train_until_killed(config: Config, folder: pathlib.Path, writer: multiproce
         if mistake is None:
             raise
         writer.send(mistake)
-
-
-def _end_with_parent() -> None:
-    """Kills this process when the study's is killed: nobody would wait for it any more."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGKILL)
