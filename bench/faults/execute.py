@@ -36,7 +36,6 @@ from dogjax.errors import Diverged, UserError
 from dogjax.files import read_json, replacing_folder, sha256_of_file, sha256_of_json, write_json
 from dogjax.interrupt import Interrupt, end_with_parent
 from dogjax.train.experiment import Material, load_material
-from dogjax.train.identity import code_sha256
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
 from dogjax.workers import SECONDS_BETWEEN_CHECKS
@@ -48,8 +47,9 @@ ROW = "row.json"
 CACHE = "cache"
 # What a run leaves that neither a diagnosis nor a score reads.
 LEFT_OVER = ("checkpoints", "tensorboard", "gallery")
-# Floors of dogjax that no training step depends on.
+# Floors of dogjax that no training step depends on, and those that no diagnosis depends on.
 AFTER_TRAINING = ("diagnose", "study", "report")
+AFTER_DIAGNOSIS = ("study", "report")
 
 
 def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> None:
@@ -119,9 +119,9 @@ def make_row(run: Planned, root: pathlib.Path) -> None:
             row |= _train(config, workdir)
             write_json(folder / ROW, row | {"train_seconds": time.monotonic() - started})
             row = _read_row(folder)
-        if run.diagnosed and row.get("diagnosis_code") != code_sha256():
+        if run.diagnosed and row.get("diagnosis_code") != _diagnosis_code():
             started = time.monotonic()
-            row |= _diagnose(config, workdir) | {"diagnosis_code": code_sha256()}
+            row |= _diagnose(config, workdir) | {"diagnosis_code": _diagnosis_code()}
             write_json(folder / ROW, row | {"diagnose_seconds": time.monotonic() - started})
     for name in LEFT_OVER:
         shutil.rmtree(workdir.path / name, ignore_errors=True)
@@ -141,9 +141,17 @@ def _code_of_edits() -> list[str]:
 
 @functools.cache
 def _training_code() -> str:
-    """Hashes the code of dogjax below the floors that no training step depends on."""
-    package = pathlib.Path(dogjax.__file__).parent
-    files = sorted(path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in AFTER_TRAINING)
+    return code_without(pathlib.Path(dogjax.__file__).parent, AFTER_TRAINING)
+
+
+@functools.cache
+def _diagnosis_code() -> str:
+    return code_without(pathlib.Path(dogjax.__file__).parent, AFTER_DIAGNOSIS)
+
+
+def code_without(package: pathlib.Path, floors: Sequence[str]) -> str:
+    """Hashes the code of a package but for some of its folders."""
+    files = sorted(path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in floors)
     return sha256_of_json([[path.relative_to(package).as_posix(), sha256_of_file(path)] for path in files])
 
 

@@ -318,7 +318,7 @@ def test_a_run_is_made_again_where_its_recipe_has_changed_and_only_there(worlds,
     assert lane.make(run) == ["train", "diagnose"]
     assert lane.make(run) == []
     with monkeypatch.context() as patch:  # another diagnosis
-        patch.setattr(execution, "code_sha256", lambda: "another")
+        patch.setattr(execution, "_diagnosis_code", lambda: "another")
         assert lane.make(run) == ["diagnose"]
         assert lane.make(run) == []
     assert lane.make(run) == ["diagnose"]
@@ -328,6 +328,21 @@ def test_a_run_is_made_again_where_its_recipe_has_changed_and_only_there(worlds,
     with monkeypatch.context() as patch:  # other code that trains
         patch.setattr(execution, "_training_code", lambda: "another")
         assert lane.make(run) == ["train", "diagnose"]
+
+
+def test_a_diagnosis_depends_on_its_own_code_and_training_does_not(tmp_path):
+    def hashes(**files):
+        for name, text in ({"train": "1", "diagnose": "2", "report": "3"} | files).items():
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / "code.py").write_text(text)
+        return [
+            execution.code_without(tmp_path, each) for each in (execution.AFTER_TRAINING, execution.AFTER_DIAGNOSIS)
+        ]
+
+    (trains, diagnoses), other = hashes(), hashes(diagnose="4")
+    assert other[0] == trains and other[1] != diagnoses
+    assert hashes(report="4") == [trains, diagnoses]
+    assert not {trains, diagnoses} & set(hashes(train="4"))
 
 
 def test_an_edit_of_another_strength_is_another_recipe(worlds, tmp_path, monkeypatch):
