@@ -72,16 +72,11 @@ def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> None:
     pool = ProcessPoolExecutor(lanes, context, initializer=_begin_lane, initargs=(cores,))
     try:
         with Interrupt() as interrupt, tqdm(total=len(runs), desc="runs", unit=" runs", disable=None) as bar:
-            waiting = {pool.submit(make_row, run, root): run for run in runs}
+            waiting = {pool.submit(_make_rows, alike, root): alike for alike in alike_runs(runs)}
             while waiting:
                 for future in wait(waiting, SECONDS_BETWEEN_CHECKS, FIRST_COMPLETED).done:
-                    run = waiting.pop(future)
-                    try:
-                        future.result()
-                    except Exception as error:
-                        error.add_note(f"in the run {run.name}")
-                        raise
-                    bar.update()
+                    future.result()
+                    bar.update(len(waiting.pop(future)))
                 interrupt.check()
     except BaseException:
         for lane in multiprocessing.active_children():
@@ -89,6 +84,27 @@ def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> None:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def alike_runs(runs: Sequence[Planned]) -> list[list[Planned]]:
+    """Sorts runs into those of one fault, or of one kind of sound run: they share programs, and one lane takes them.
+
+    Two lanes would each compile what they share.
+    """
+    alike: dict[tuple, list[Planned]] = {}
+    for run in runs:
+        which = run.key or (run.strength if run.kind in (SOUND, TOGETHER, CASE) else "")
+        alike.setdefault((run.world, run.kind, which), []).append(run)
+    return list(alike.values())
+
+
+def _make_rows(runs: Sequence[Planned], root: pathlib.Path) -> None:
+    for run in runs:
+        try:
+            make_row(run, root)
+        except Exception as error:
+            error.add_note(f"in the run {run.name}")
+            raise
 
 
 def read_rows(runs: Sequence[Planned], root: pathlib.Path) -> list[dict[str, Any]]:

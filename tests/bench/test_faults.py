@@ -95,6 +95,16 @@ def test_the_plan_names_each_run_once_and_gives_each_fault_its_sound_runs():
             plan.part_of(runs, wrong)
 
 
+def test_runs_that_share_their_programs_go_to_one_lane():
+    runs = plan.plan(WORLDS.values())
+    alike = execution.alike_runs(runs)
+    assert sorted(run for each in alike for run in each) == sorted(runs)
+    kinds = [{(run.world, run.kind, run.key) for run in each} for each in alike]
+    assert all(len(kind) == 1 for kind in kinds)
+    assert {len(each) for each in alike if each[0].kind == plan.TOGETHER} == {2}
+    assert max(map(len, alike)) <= 12
+
+
 def test_runs_of_some_faults_come_with_their_sound_runs_alone():
     runs = plan.only(plan.plan([WORLDS["embedded"]]), ["tail_batch"])
     assert {run.kind for run in runs} == {"tail_batch", "sound"}
