@@ -187,8 +187,7 @@ class Config:
 # What a study may vary; the poke is its floor.
 STUDIED_STREAMS = tuple(field.name for field in dataclasses.fields(SeedsConfig) if field.name != "poke")
 
-# Fields that say where things lie and when to stop, and cannot change a bit of the result; but on an accelerator
-# study.width can, and there the environment in a run's identity says how many trained as one.
+# Fields that say where things lie, when to stop and how many train at once, and cannot change a bit of the result.
 OPERATIONAL_FIELDS = (
     "data.path",
     "data.cache_dir",
