@@ -191,10 +191,11 @@ def _background_confound(findings: Findings) -> Cause | None:
     share, low, high = (_above_chance(each, probe["chance"]) for each in (probe["accuracy"], *probe["interval"]))
     if low <= ABOVE_CHANCE:
         return None
+    right = "none" if network["accuracy"] is None else f"{network['accuracy']:.0%}"
     evidence = (
         f"a linear probe that sees only the border of the frames predicts the class of {probe['accuracy']:.0%} of the "
         f"frames of unseen recordings (chance {probe['chance']:.0%}), and this network, with the middle hidden, of "
-        f"{network['accuracy']:.0%} (chance {network['chance']:.0%}): the background predicts the class"
+        f"{right} (chance {network['chance']:.0%}): the background predicts the class"
     )
     can_be_held_out = findings.splits_by_background and not findings.audit["single_class_backgrounds"]
     return Cause(

@@ -63,6 +63,8 @@ def predict_out_of_fold(experiment: Experiment, network: Variables) -> OutOfFold
     if not experiment.config.model.widths:
         return OutOfFold(frames, units, None, "the network has no convolution whose features could be used")
     seen = _seen(experiment, network, frames)
+    if not np.all(np.isfinite(seen)):
+        return OutOfFold(frames, units, None, "what the network sees of some frames is not finite")
     probabilities = np.zeros((len(frames), len(table.label_names)))
     folds = GroupKFold(min(MOST_FOLDS, len(np.unique(units))))
     for train, test in folds.split(seen, labels, units):

@@ -94,7 +94,8 @@ def probe_without_middle(
     """What the run's own network makes of clean validation frames whose middle is hidden.
 
     Returns:
-      `accuracy`, its `interval` (None where it cannot be estimated), and `chance`, the share of the commonest class.
+      `accuracy` (None where the network's answers are not finite), its `interval` (None where it cannot be estimated),
+      and `chance`, the share of the commonest class.
     """
     config = replace_fields(experiment.config, {"augment.validation": False})
     hidden = MaskedImages(cast(GraphImages, experiment.pipeline.images), "middle")
@@ -102,9 +103,9 @@ def probe_without_middle(
     masked = dataclasses.replace(experiment, config=config, pipeline=pipeline)
     (logits,) = masked.validation_logits(0, network)
     labels = experiment.validation.label
+    chance = float(np.bincount(labels).max() / len(labels))
+    if not np.all(np.isfinite(logits)):
+        return {"accuracy": None, "interval": None, "chance": chance}
     scores = score_frames(logits, labels)
-    return {
-        "accuracy": scores.accuracy,
-        "interval": bootstrap_intervals(scores.correct, scores.losses, groups, rng)["accuracy"],
-        "chance": float(np.bincount(labels).max() / len(labels)),
-    }
+    interval = bootstrap_intervals(scores.correct, scores.losses, groups, rng)["accuracy"]
+    return {"accuracy": scores.accuracy, "interval": interval, "chance": chance}

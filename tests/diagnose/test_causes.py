@@ -1,5 +1,7 @@
 """A cause is listed with its evidence, or not at all."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -140,6 +142,13 @@ def test_a_leaky_split_offers_one_that_the_frames_allow_or_says_that_there_is_no
 def test_a_background_near_chance_and_a_few_errors_are_no_evidence():
     assert names(findings(background={"accuracy": 0.5, "chance": 1 / 3, "interval": [0.4, 0.6]})) == []
     assert names(findings(frames={"pair_share": 0.9, "errors": 0.01})) == []
+
+
+def test_a_network_without_a_finite_answer_to_hidden_frames_does_not_hide_the_background():
+    given = {"accuracy": 0.9, "chance": 1 / 3, "interval": [0.8, 1.0]}
+    hidden = {"accuracy": None, "interval": None, "chance": 1 / 3}
+    (cause,) = rank_causes(dataclasses.replace(findings(background=given), without_middle=hidden))
+    assert cause.name == "background_confound" and "of none (chance" in cause.evidence
 
 
 def test_a_background_that_no_split_can_part_from_the_dog_has_no_override():

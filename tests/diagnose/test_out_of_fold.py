@@ -2,11 +2,14 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
 from dogjax.config import replace_fields
 from dogjax.diagnose.out_of_fold import label_units, predict_out_of_fold
+from dogjax.diagnose.probes import probe_without_middle
+from dogjax.eval.intervals import Groups
 from dogjax.train.experiment import build_experiment
 from tests.data.tables import make_table
 
@@ -51,3 +54,13 @@ def test_a_recording_of_two_dogs_is_two_units_and_a_frame_of_no_recording_one():
     shared = make_table([("a", "rec", "", 2), ("b", "rec", "", 2), ("b", "other", "", 1)])
     assert len(np.unique(label_units(shared))) == 3
     assert label_units(make_table([("a", "", "", 3)])).tolist() == [0, 1, 2]
+
+
+def test_a_network_whose_numbers_overflow_cannot_judge_and_is_not_judged_without_the_middle(experiment):
+    network = experiment.initial_state().variables
+    wild = network | {"params": jax.tree.map(lambda leaf: leaf * np.float32(np.inf), network["params"])}
+    found = predict_out_of_fold(experiment, wild)
+    assert found.probabilities is None and "not finite" in found.note
+    groups = Groups("frame", np.arange(len(experiment.validation)), experiment.validation.label, ())
+    hidden = probe_without_middle(experiment, wild, groups, np.random.default_rng(0))
+    assert hidden["accuracy"] is None and hidden["interval"] is None and hidden["chance"] > 0
