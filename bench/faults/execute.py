@@ -21,7 +21,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-import dogjax
 from bench.faults import cases, together
 from bench.faults.fault import Fault, Situation, faulty_config, sound_config
 from bench.faults.measure import measures, said
@@ -36,6 +35,7 @@ from dogjax.errors import Diverged, UserError
 from dogjax.files import read_json, replacing_folder, sha256_of_file, sha256_of_json, write_json
 from dogjax.interrupt import Interrupt, end_with_parent
 from dogjax.train.experiment import Material, load_material
+from dogjax.train.identity import code_sha256
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
 from dogjax.workers import SECONDS_BETWEEN_CHECKS
@@ -47,8 +47,7 @@ ROW = "row.json"
 CACHE = "cache"
 # What a run leaves that neither a diagnosis nor a score reads.
 LEFT_OVER = ("checkpoints", "tensorboard", "gallery")
-# Floors of dogjax that no training step depends on, and those that no diagnosis depends on.
-AFTER_TRAINING = ("diagnose", "study", "report")
+# Floors of dogjax that no diagnosis depends on.
 AFTER_DIAGNOSIS = ("study", "report")
 
 
@@ -135,9 +134,9 @@ def make_row(run: Planned, root: pathlib.Path) -> None:
             row |= _train(config, workdir)
             write_json(folder / ROW, row | {"train_seconds": time.monotonic() - started})
             row = _read_row(folder)
-        if run.diagnosed and row.get("diagnosis_code") != _diagnosis_code():
+        if run.diagnosed and row.get("diagnosis_code") != code_sha256(without=AFTER_DIAGNOSIS):
             started = time.monotonic()
-            row |= _diagnose(config, workdir) | {"diagnosis_code": _diagnosis_code()}
+            row |= _diagnose(config, workdir) | {"diagnosis_code": code_sha256(without=AFTER_DIAGNOSIS)}
             write_json(folder / ROW, row | {"diagnose_seconds": time.monotonic() - started})
     for name in LEFT_OVER:
         shutil.rmtree(workdir.path / name, ignore_errors=True)
@@ -147,28 +146,12 @@ def _recipe(run: Planned, config: Config, edit: Edit | None) -> str:
     """Hashes all that the trained run depends on: its configuration, its videos, and the code that trains it."""
     fields = {name: value for name, value in flatten(to_dict(config)) if name not in OPERATIONAL_FIELDS}
     edited = edit and [edit.func.__name__, repr(edit.args[0].strength), _code_of_edits()]
-    return sha256_of_json([fields, WORLDS[run.world].version, edited, _training_code()])
+    return sha256_of_json([fields, WORLDS[run.world].version, edited, code_sha256()])
 
 
 @functools.cache
 def _code_of_edits() -> list[str]:
     return [sha256_of_file(pathlib.Path(__file__).parent / name) for name in ("edits.py", "refilm.py")]
-
-
-@functools.cache
-def _training_code() -> str:
-    return code_without(pathlib.Path(dogjax.__file__).parent, AFTER_TRAINING)
-
-
-@functools.cache
-def _diagnosis_code() -> str:
-    return code_without(pathlib.Path(dogjax.__file__).parent, AFTER_DIAGNOSIS)
-
-
-def code_without(package: pathlib.Path, floors: Sequence[str]) -> str:
-    """Hashes the code of a package but for some of its folders."""
-    files = sorted(path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in floors)
-    return sha256_of_json([[path.relative_to(package).as_posix(), sha256_of_file(path)] for path in files])
 
 
 def configure(run: Planned, root: pathlib.Path) -> tuple[Config, Edit | None]:

@@ -76,18 +76,21 @@ def environment(batches: str) -> dict[str, Any]:
 
 
 @functools.cache
-def code_sha256(package: pathlib.Path = pathlib.Path(__file__).parent.parent) -> str:
-    """Hashes the code of dogjax that a run passes through.
+def code_sha256(
+    package: pathlib.Path = pathlib.Path(__file__).parent.parent, without: tuple[str, ...] = OUTSIDE_A_RUN
+) -> str:
+    """Hashes the code of dogjax that a run passes through, or another part of it.
 
     The hash is over syntax trees without their docstrings: another comment or another line break is the same code.
 
     Args:
       package: the folder `dogjax`.
+      without: folders of it that are left out.
     """
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         name = path.relative_to(package)
-        if name.parts[0] in OUTSIDE_A_RUN:
+        if name.parts[0] in without:
             continue
         tree = ast.parse(path.read_bytes())
         for node in ast.walk(tree):

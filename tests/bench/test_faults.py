@@ -25,6 +25,7 @@ from dogjax.data.decode import decode_frames
 from dogjax.data.sources.clips import find_clips
 from dogjax.diagnose.verdict import _REMEDIES
 from dogjax.errors import UserError
+from dogjax.train.identity import code_sha256
 from dogjax.world import film
 
 # The names of the design: those of today's diagnosis and those to come.
@@ -328,7 +329,7 @@ def test_a_run_is_made_again_where_its_recipe_has_changed_and_only_there(worlds,
     assert lane.make(run) == ["train", "diagnose"]
     assert lane.make(run) == []
     with monkeypatch.context() as patch:  # another diagnosis
-        patch.setattr(execution, "_diagnosis_code", lambda: "another")
+        patch.setattr(execution, "code_sha256", lambda without=(): "another" if without else code_sha256())
         assert lane.make(run) == ["diagnose"]
         assert lane.make(run) == []
     assert lane.make(run) == ["diagnose"]
@@ -336,23 +337,8 @@ def test_a_run_is_made_again_where_its_recipe_has_changed_and_only_there(worlds,
         patch.setitem(FAULTS, "weight_decay", dataclasses.replace(FAULTS["weight_decay"], strengths=(0.2, 1.0, 10.0)))
         assert lane.make(run) == ["train", "diagnose"]
     with monkeypatch.context() as patch:  # other code that trains
-        patch.setattr(execution, "_training_code", lambda: "another")
+        patch.setattr(execution, "code_sha256", lambda without=(): "another")
         assert lane.make(run) == ["train", "diagnose"]
-
-
-def test_a_diagnosis_depends_on_its_own_code_and_training_does_not(tmp_path):
-    def hashes(**files):
-        for name, text in ({"train": "1", "diagnose": "2", "report": "3"} | files).items():
-            (tmp_path / name).mkdir(exist_ok=True)
-            (tmp_path / name / "code.py").write_text(text)
-        return [
-            execution.code_without(tmp_path, each) for each in (execution.AFTER_TRAINING, execution.AFTER_DIAGNOSIS)
-        ]
-
-    (trains, diagnoses), other = hashes(), hashes(diagnose="4")
-    assert other[0] == trains and other[1] != diagnoses
-    assert hashes(report="4") == [trains, diagnoses]
-    assert not {trains, diagnoses} & set(hashes(train="4"))
 
 
 def test_an_edit_of_another_strength_is_another_recipe(worlds, tmp_path, monkeypatch):

@@ -44,6 +44,20 @@ def test_an_environment_tells_the_code_the_flags_in_force_and_the_tensorflow_tha
     assert environment("device")["batches"] == "device"
 
 
+def test_a_diagnosis_depends_on_its_own_code_and_a_run_does_not(tmp_path):
+    def hashes(**files):
+        package = tmp_path / str(len(list(tmp_path.iterdir())))
+        for name, text in ({"train": "x = 1", "diagnose": "x = 2", "report": "x = 3"} | files).items():
+            (package / name).mkdir(parents=True)
+            (package / name / "code.py").write_text(text)
+        return code_sha256(package), code_sha256(package, ("study", "report"))
+
+    (run, diagnosis), other = hashes(), hashes(diagnose="x = 4")
+    assert other[0] == run and other[1] != diagnosis
+    assert hashes(report="x = 4") == (run, diagnosis)
+    assert not {run, diagnosis} & set(hashes(train="x = 4"))
+
+
 def test_draws_of_the_split_stream_have_counters_of_their_own():
     counters = list(SPLIT_DRAWS.values())
     assert len(set(counters)) == len(counters)
