@@ -16,11 +16,6 @@ PyTorch for its rows:
     python -m bench.accelerator --pack frames.npz
     python -m bench.accelerator frames.npz bench/accelerator.json
     python -m bench.accelerator_table"""
-IN_TURN = """Until these figures runs took their steps as one `vmap`ped function. That took longer to compile, and was
-no faster: of 8 runs of the post's network a step of each took 2.33 ms, and of one 0.82 ms. It also gave every run other
-bits than it has alone. Now they take their steps in turn, with the bits of a run alone; threads, as on a CPU, cost time
-and memory.
-"""
 # The contenders of a step, in the order of the columns.
 CONTENDERS = ("dogjax", "flax", "pytorch_eager", "pytorch_compiled", "pytorch_deterministic")
 
@@ -36,7 +31,7 @@ def section(figures: pathlib.Path) -> str:
         return f"{HEADING}\n{NOT_MEASURED}\n"
     found = read_json(figures)
     parts = [HEADING, _device(found["device"] or {}), _bits(found["rows"]), _steps(found["rows"])]
-    parts += [_studies(found["rows"]), IN_TURN, _rest(found["rows"])]
+    parts += [_studies(found["rows"]), *(f"{note}\n" for note in found.get("notes", [])), _rest(found["rows"])]
     return "\n".join(part for part in parts if part)
 
 
@@ -90,7 +85,7 @@ def _studies(rows: list[dict]) -> str:
             cells = (
                 f"{row['seconds']:.0f}",
                 f"{row['epoch_seconds']:.2f}",
-                f"{row.get('peak_device_megabytes', 0):.0f}",
+                f"{row['peak_device_megabytes']:.0f}" if "peak_device_megabytes" in row else "",
             )
             digest = row["first_state_sha256"][:10]
             lines.append(f"| {row['runs']} of {of} | {row['epochs']} | {how} | {digest} | {' | '.join(cells)} |")

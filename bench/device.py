@@ -128,7 +128,8 @@ def batches(pack: str, cache: str, quick: bool) -> None:
 def study(pack: str, workdir: str, cache: str, runs: int, epochs: int, quick: bool) -> None:
     """Trains runs of `configs/small.py` that differ in their seed alone, side by side and with all their files.
 
-    An epoch's seconds are those of all runs' training steps, the median of the epochs after the first, which compiles.
+    `epoch_seconds` is the time that the training steps of all runs take in one epoch: the median, without the first
+    epoch, which compiles.
     """
     import contextlib
 
@@ -152,11 +153,12 @@ def study(pack: str, workdir: str, cache: str, runs: int, epochs: int, quick: bo
             opened.append(stack.enter_context(open_run(experiment, workdir_of_run)))
             opened[-1].begin()
         Loop(opened, Interrupt(), float("inf"), lambda run: None).complete()
-        progress = (pathlib.Path(workdir) / f"{0:03}" / "progress.jsonl").read_text().splitlines()
+        first = opened[0].workdir.path
+        progress = (first / "progress.jsonl").read_text().splitlines()
         frames = opened[0].steps_per_epoch * config.train.batch_size
         laps = [frames / json.loads(line)["frames_per_second"] for line in progress]
     took = {"seconds": time.perf_counter() - started, "epoch_seconds": float(np.median(laps[1:] or laps))}
-    digest = read_json(pathlib.Path(workdir) / f"{0:03}" / "result.json")["state_sha256"]
+    digest = read_json(first / "result.json")["state_sha256"]
     _say(runs=runs, epochs=epochs, **took, first_state_sha256=digest, **_peak_memory())
 
 

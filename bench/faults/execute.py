@@ -86,9 +86,9 @@ def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> None:
 
 
 def alike_runs(runs: Sequence[Planned]) -> list[list[Planned]]:
-    """Sorts runs into those of one fault, or of one kind of sound run: they share programs, and one lane takes them.
+    """Groups runs that share compiled programs: those of one fault, of one sound run, or of one row of the design.
 
-    Two lanes would each compile what they share.
+    One lane takes a group, so that no two lanes compile the same program.
     """
     alike: dict[tuple, list[Planned]] = {}
     for run in runs:

@@ -55,7 +55,7 @@ class Planned:
 
     @property
     def name(self) -> str:
-        """The path of its folder below that of all runs; two runs of one name are the same."""
+        """The run's folder, below the folder of all runs. Runs with the same name are the same run."""
         which = self.key or str(self.strength)
         return f"{self.world}/{self.kind}/{which}/{self.seed}"
 

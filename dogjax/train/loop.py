@@ -221,8 +221,8 @@ def side_by_side(runs: list[Run]) -> list[list[Run]]:
 class Replicas:
     """Takes the steps of one run, or of several that share their compiled function, side by side.
 
-    Each takes its own steps in a thread of its own: while one is in an operation too small to share, another uses the
-    idle core. That changes no operation, so a replica's bits are those of the run trained alone.
+    Each replica has a thread of its own: while one is in an operation too small to share, another uses the idle core.
+    The threads change no operation, so a replica has the bits of the run trained alone.
 
     Args:
       train_steps: the compiled steps of one run.

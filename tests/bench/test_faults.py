@@ -3,7 +3,11 @@
 import dataclasses
 import itertools
 import math
+import multiprocessing
+import os
 import pathlib
+import signal
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,7 +28,7 @@ from dogjax.config import Config, field_names
 from dogjax.data.decode import decode_frames
 from dogjax.data.sources.clips import find_clips
 from dogjax.diagnose.verdict import _REMEDIES
-from dogjax.errors import UserError
+from dogjax.errors import Stopped, UserError
 from dogjax.train.identity import code_sha256
 from dogjax.world import film
 
@@ -459,6 +463,20 @@ def test_a_sample_of_the_bench_runs_to_its_table(worlds):
     written = {run.name: (root / run.name / "row.json").stat().st_mtime_ns for run in runs}
     execute(runs, root, lanes=2)
     assert written == {run.name: (root / run.name / "row.json").stat().st_mtime_ns for run in runs}
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_bench_that_is_stopped_leaves_no_lane_behind(worlds, tmp_path, sent):
+    """The signal comes while a lane starts or trains; what it has begun is no row yet, and nothing is half-written."""
+    (tmp_path / "cache").symlink_to(worlds)
+    base(WORLDS["embedded"], worlds, 1)  # the videos are there before the signal comes
+    run = plan.Planned("embedded", "weight_decay", 1, 1, True)
+    timer = threading.Timer(3, os.kill, (os.getpid(), sent))
+    timer.start()
+    with pytest.raises(Stopped, match=sent.name):
+        execute([run], tmp_path, lanes=1)
+    assert multiprocessing.active_children() == []
+    assert read_rows([run], tmp_path) == []
 
 
 def test_public_cases_have_names_that_count():

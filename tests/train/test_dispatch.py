@@ -4,7 +4,7 @@ import pytest
 
 from dogjax import runtime
 from dogjax.config import Config, replace_fields
-from dogjax.train.loop import DISPATCH_BYTES, STEPS_ON_AN_ACCELERATOR, end_of_dispatch, steps_at_once
+from dogjax.train.loop import DISPATCH_BYTES, STEPS_ON_AN_ACCELERATOR, end_of_dispatch, side_by_side, steps_at_once
 
 
 def parts(first, stop, steps_per_epoch, at_once):
@@ -30,6 +30,13 @@ def test_a_run_that_goes_on_within_an_epoch_joins_the_same_parts():
 
 def test_an_epoch_of_one_step_is_a_part():
     assert parts(0, 3, 1, 16) == [0, 1, 2]
+
+
+def test_runs_take_their_steps_at_once_on_a_cpu_and_in_turn_on_an_accelerator(monkeypatch):
+    runs = [object(), object(), object()]
+    assert side_by_side(runs) == [runs]
+    monkeypatch.setattr(runtime, "on_accelerator", lambda: True)
+    assert side_by_side(runs) == [[run] for run in runs]
 
 
 def test_a_cpu_is_sent_a_step_at_a_time():
