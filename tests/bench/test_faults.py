@@ -8,6 +8,7 @@ import os
 import pathlib
 import signal
 import threading
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -93,6 +94,8 @@ def test_the_plan_names_each_run_once_and_gives_each_fault_its_sound_runs():
         if run.kind in FAULTS:
             key = plan.control_of(FAULTS[run.kind], run.strength)
             assert f"{run.world}/sound/{key}/{run.seed}" in names
+    diagnosed = Counter((run.world, run.kind, run.strength) for run in runs if run.kind in FAULTS and run.diagnosed)
+    assert set(diagnosed.values()) == {plan.DIAGNOSED}
     parts = [run for part in ("1/3", "2/3", "3/3") for run in plan.part_of(runs, part)]
     assert sorted(parts) == sorted(runs)
     for wrong in ("0/3", "4/3", "3", "a/b"):
@@ -141,6 +144,16 @@ def test_a_fault_hurts_only_if_the_change_is_sure_and_felt():
     unsure = [row(loss=0.5 + 0.05 * seed + (2.0 if seed == 3 else 0.0)) for seed in seeds]
     assert measure_effect(fault, unsure, sound).verdict is None  # felt, and not sure
     assert measure_effect(fault, unsure, sound).felt == ("loss",)
+
+
+def test_one_measure_of_several_must_be_surer_than_one_alone():
+    """Of three measures the surest must reach a third of the level (Holm 1979)."""
+    fault, sound = FAULTS["norm_momentum"], [row(loss=0.5)] * 4
+    found = measure_effect(fault, [row(loss=0.5 * math.exp(0.5 + 0.39 * z)) for z in (-1, -1 / 3, 1 / 3, 1)], sound)
+    assert 0.05 / 3 < found.p["loss"] < 0.05
+    assert found.felt == ("loss",) and found.verdict is None
+    surer = measure_effect(fault, [row(loss=0.5 * math.exp(0.5 + 0.2 * z)) for z in (-1, -1 / 3, 1 / 3, 1)], sound)
+    assert surer.p["loss"] < 0.05 / 3 and surer.hurts == ("loss",)
 
 
 def test_jumps_count_from_a_fiftieth_of_a_nat_on():
@@ -308,6 +321,28 @@ def test_the_batch_that_leaves_a_tail_leaves_it():
     assert FAULTS["tail_batch"].fields(situation) == {"train.batch_size": size, "train.drop_remainder": False}
 
 
+def test_a_run_with_several_faults_has_what_each_of_them_needs(worlds):
+    (row,) = (number for number in range(together.RUNS) if named_faults(number) == WITH_A_TAIL)
+    config = together.configure(base(WORLDS["embedded"], worlds, 1), row)
+    assert Situation(config, None).train_frames % config.train.batch_size == 2
+    assert config.augment.validation and not config.train.drop_remainder
+
+
+WITH_A_TAIL = {
+    "changed_labels",
+    "tail_batch",
+    "norm_momentum",
+    "dropout_before_norm",
+    "augmented_validation",
+    "weight_decay",
+    "few_epochs",
+}
+
+
+def named_faults(row):
+    return {fault.name for fault, _ in together.faults_of(row)}
+
+
 class Lane:
     """Rows made without training: what `make_row` does is counted."""
 
@@ -397,6 +432,9 @@ def test_worlds_that_were_not_run_again_keep_their_figures(monkeypatch):
     assert len(both["runs"]) == 2 * len(first["runs"])
     assert len(both["effects"]) == 4
     assert with_earlier(first, first)["runs"] == first["runs"]
+    fewer = score([each for each in scored() if each["seed"] != 1])  # the world was run again, with fewer seeds
+    assert 0 < len(fewer["runs"]) < len(first["runs"])
+    assert with_earlier(fewer, first)["runs"] == fewer["runs"]
 
 
 def test_each_run_of_the_test_worlds_is_noted_once():
