@@ -326,6 +326,8 @@ def test_a_run_with_several_faults_has_what_each_of_them_needs(worlds):
     config = together.configure(base(WORLDS["embedded"], worlds, 1), row)
     assert Situation(config, None).train_frames % config.train.batch_size == 2
     assert config.augment.validation and not config.train.drop_remainder
+    strength = FAULTS["augmented_validation"].strengths[together.FACTORS["augmented_validation"]]
+    assert config.augment.rotation == 60.0 * strength
 
 
 WITH_A_TAIL = {
