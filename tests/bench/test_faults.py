@@ -321,6 +321,13 @@ def test_the_batch_that_leaves_a_tail_leaves_it():
     assert FAULTS["tail_batch"].fields(situation) == {"train.batch_size": size, "train.drop_remainder": False}
 
 
+@pytest.mark.parametrize(("frames", "size"), [(450, 32), (160, 32), (110, 16)])
+def test_what_is_left_of_the_frames_fills_a_batch(frames, size):
+    situation = Situation(Config(), 40)
+    situation.__dict__["sides"] = (None, SimpleNamespace(train=range(frames)))
+    assert FAULTS["overconfidence"].fields(situation)["train.batch_size"] == size <= frames * 0.2
+
+
 def test_a_run_with_several_faults_has_what_each_of_them_needs(worlds):
     (row,) = (number for number in range(together.RUNS) if named_faults(number) == WITH_A_TAIL)
     config = together.configure(base(WORLDS["embedded"], worlds, 1), row)
