@@ -170,6 +170,14 @@ class StudyConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class DiagnoseConfig:
+    """What `--mode=diagnose` takes the time for."""
+
+    # One epoch trained again with one thing changed. auto: what is asked most, where the curve jumps; off; all.
+    branches: str = _setting("auto", choices=("auto", "off", "all"))
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """One experiment."""
 
@@ -182,6 +190,7 @@ class Config:
     optim: OptimConfig = OptimConfig()
     train: TrainConfig = TrainConfig()
     study: StudyConfig = StudyConfig()
+    diagnose: DiagnoseConfig = DiagnoseConfig()
 
 
 # What a study may vary; the poke is its floor.
@@ -196,6 +205,7 @@ OPERATIONAL_FIELDS = (
     "train.keep",
     "train.keep_weights",
     "train.max_minutes",
+    "diagnose.branches",
     "study.width",
     "study.shard",
     "study.submit",

@@ -31,11 +31,11 @@ SPLIT_DRAWS = {
     "study": (3,),
     "sobol_design": (3, 1),
     "diagnosis_shares": (4,),
-    "diagnosis_drops": (5,),
     "diagnosis_middle": (6,),
     "diagnosis_quality": (7,),
     "train_recordings": (8,),
     "class_shares": (9,),
+    "diagnosis_sides": (10,),
 }
 
 

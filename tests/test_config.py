@@ -143,6 +143,7 @@ def test_field_names_are_the_contract_s():
         "label_smoothing loss",
         "train": "batch_size epochs sampling drop_remainder checkpoint_every_epochs keep keep_weights max_minutes",
         "study": "kind streams replicates bases lengths arms width shard submit shards slurm_partition",
+        "diagnose": "branches",
     }
     names = ["seed", *(f"{group}.{field}" for group, fields in expected.items() for field in fields.split())]
     assert field_names() == names

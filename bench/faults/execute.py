@@ -45,8 +45,8 @@ Edit = functools.partial[None]
 
 ROW = "row.json"
 CACHE = "cache"
-# What a run leaves that neither a diagnosis nor a score reads.
-LEFT_OVER = ("checkpoints", "tensorboard", "gallery")
+# What a run leaves that neither a diagnosis nor a score reads; a diagnosis trains on from checkpoints.
+LEFT_OVER = ("tensorboard", "gallery")
 # Floors of dogjax that no diagnosis depends on.
 AFTER_DIAGNOSIS = ("study", "report")
 
@@ -138,7 +138,7 @@ def make_row(run: Planned, root: pathlib.Path) -> None:
             started = time.monotonic()
             row |= _diagnose(config, workdir) | {"diagnosis_code": code_sha256(without=AFTER_DIAGNOSIS)}
             write_json(folder / ROW, row | {"diagnose_seconds": time.monotonic() - started})
-    for name in LEFT_OVER:
+    for name in LEFT_OVER if run.diagnosed else (*LEFT_OVER, "checkpoints"):
         shutil.rmtree(workdir.path / name, ignore_errors=True)
 
 

@@ -32,9 +32,8 @@ def said(workdir: Workdir) -> dict[str, Any]:
     """Returns what `diagnosis.json` says: `named`, the causes in order, the `shares` of the switches, and more."""
     diagnosis = read_json(workdir.path / "diagnosis.json")
     shares = {
-        name: {"share": judged["share"], "interval": judged.get("interval")}
-        for name, judged in (diagnosis["shares"] or {}).items()
-        if name != "unexplained"
+        name: {"share": judged["alone"], "interval": judged["interval"]}
+        for name, judged in diagnosis["switches"].items()
     }
     return {
         "named": [cause["name"] for cause in diagnosis["causes"]],

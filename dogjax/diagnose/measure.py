@@ -7,31 +7,31 @@ import numpy as np
 from dogjax.config import replace_fields
 from dogjax.data.audit import audit_split
 from dogjax.data.pixels import measure_scaling
+from dogjax.diagnose.attribution import attribute
 from dogjax.diagnose.cartography import Dynamics, training_dynamics
-from dogjax.diagnose.counterfactual import Counterfactuals
-from dogjax.diagnose.drops import drops_with_intervals
-from dogjax.diagnose.findings import Findings
+from dogjax.diagnose.confusion import count_confusion
+from dogjax.diagnose.findings import AS_IT_WAS, Findings, is_calm
 from dogjax.diagnose.honest_split import BY_BACKGROUND, find_honest_split, leaky_share, split_if_allowed
 from dogjax.diagnose.label_noise import find_label_errors
+from dogjax.diagnose.learning import measure_learning
 from dogjax.diagnose.out_of_fold import predict_out_of_fold
 from dogjax.diagnose.probes import no_probe, probe_background, probe_without_middle
 from dogjax.diagnose.quality import describe_quality
-from dogjax.diagnose.shares import shares_with_intervals
+from dogjax.diagnose.sides import compare_sides
 from dogjax.diagnose.step_length import measure_step_length
+from dogjax.diagnose.switches import AVERAGED_EPOCHS, BATCH_NORM, CLEAN, LAST_ITERATE, Rescored
 from dogjax.eval import curves
 from dogjax.eval.intervals import Groups, too_few_groups
-from dogjax.eval.metrics import predicts_one_class, score_frames
+from dogjax.eval.metrics import predicts_one_class
 from dogjax.train.experiment import Experiment
 from dogjax.train.state import Variables, epochs_with_weights, read_weights
 from dogjax.train.workdir import Workdir
 
-# Frames that carry the loss: the worst twentieth.
-WORST_SHARE = 0.05
 # Frames that are in memory at once.
 CHUNK = 256
 
 
-def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, groups: Groups) -> Findings:
+def measure(experiment: Experiment, workdir: Workdir, found: Rescored, groups: Groups) -> Findings:
     """Everything that is found out about a run, none of it by training.
 
     Args:
@@ -56,9 +56,22 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
             found.logits[frozenset()][-1].argmax(axis=1),
             experiment.validation.label,
         ),
-        shares=shares_with_intervals(found, groups, draws("diagnosis_shares")),
-        drops=drops_with_intervals(found, groups, draws("diagnosis_drops")),
-        frames=_frames(experiment, found),
+        learning=measure_learning(metrics, experiment, found),
+        sides=compare_sides(experiment, draws("diagnosis_sides")),
+        attributions=attribute(found.switches, found.losses, _needs(found), groups, draws("diagnosis_shares")),
+        calm_rescored=is_calm(_extent(found.curve(frozenset(found.switches) - {LAST_ITERATE}))),
+        stage_jumping={name: curves.jumping(curve) or 0.0 for name, curve in _stages(found).items()},
+        stage_loss={name: float(curve.mean()) for name, curve in _stages(found).items()},
+        temperature=found.temperature,
+        cooled_part=_part(found.curve(frozenset()), found.cooled.mean(axis=1)),
+        updates=metrics[found.epochs[-1] - 1]["step"] // config.optim.accumulate,
+        average_decay=_decay(experiment),
+        branches=None,
+        no_branches="no epoch was trained again; give diagnose.branches=all",
+        ends=None,
+        confusion=count_confusion(
+            found.logits[frozenset()].argmax(axis=2), experiment.validation.label, experiment.validation.label_names
+        ),
         audit=audit,
         honest_split=honest,
         splits_by_background=split_if_allowed(experiment.table, by_background, experiment.streams) is not None,
@@ -73,10 +86,32 @@ def measure(experiment: Experiment, workdir: Workdir, found: Counterfactuals, gr
         input_scale=_input_scale(experiment),
         evaluation=workdir.read_evaluation(),
         train_frames=len(experiment.split.train),
-        temperature=float(np.mean(found.temperatures)),
         unit=groups.unit,
         no_intervals=too_few_groups(groups),
     )
+
+
+def _needs(found: Rescored) -> dict[str, str]:
+    return {LAST_ITERATE: BATCH_NORM} if BATCH_NORM in found.switches else {}
+
+
+def _part(before: np.ndarray, after: np.ndarray) -> float:
+    """Returns the part of a curve's jumping that is gone in another."""
+    jumps = curves.jumping(before)
+    return 1 - (curves.jumping(after) or 0.0) / jumps if jumps else 0.0
+
+
+def _stages(found: Rescored) -> dict[str, np.ndarray]:
+    """Returns the curve as it was and with BatchNorm's statistics measured anew, by stage; empty without any."""
+    if CLEAN not in found.stages:
+        return {}
+    losses = {AS_IT_WAS: found.losses[frozenset()]} | found.stages
+    return {name: each.mean(axis=1) for name, each in losses.items()}
+
+
+def _decay(experiment: Experiment) -> float:
+    """Returns the decay of a moving average that remembers as many steps as `AVERAGED_EPOCHS` epochs have."""
+    return float(round(1 - 1 / (AVERAGED_EPOCHS * experiment.pipeline.steps_per_epoch), 4))
 
 
 def _network(experiment: Experiment, workdir: Workdir, epoch: int) -> Variables:
@@ -88,7 +123,7 @@ def _early_epoch(workdir: Workdir, epochs: int) -> int:
     return next(epoch for epoch in epochs_with_weights(workdir.path) if epoch >= epochs / 6)
 
 
-def _quality(experiment: Experiment, found: Counterfactuals, dynamics: Dynamics, groups: Groups) -> dict[str, Any]:
+def _quality(experiment: Experiment, found: Rescored, dynamics: Dynamics, groups: Groups) -> dict[str, Any]:
     chunks = np.array_split(experiment.split.validation, -(-len(experiment.validation) // CHUNK))
     brightness = [experiment.pipeline.images.read(chunk).mean(axis=(1, 2, 3)) for chunk in chunks]
     return describe_quality(
@@ -111,14 +146,11 @@ def _symptom(metrics: list[dict[str, Any]], predictions: np.ndarray, labels: np.
     losses = np.array([line["validation"]["loss"] for line in metrics])
     train = np.array([line["train"]["loss"] for line in metrics])
     accuracies = np.array([line["validation"]["accuracy"] for line in metrics])
-    return {
+    return _extent(losses) | {
         "epochs": [metrics[0]["epoch"], metrics[-1]["epoch"]],
-        "volatility": curves.von_neumann_volatility(losses),
         "robust_volatility": curves.robust_volatility(losses),
         "oscillation": curves.oscillation(losses),
         "spike_share": curves.spike_share(losses),
-        "lowest_loss": float(losses.min()),
-        "highest_loss": float(losses.max()),
         "drawdown": curves.drawdown(accuracies),
         "train_volatility": curves.von_neumann_volatility(train),
         "train_loss": float(train[-1]),
@@ -127,25 +159,14 @@ def _symptom(metrics: list[dict[str, Any]], predictions: np.ndarray, labels: np.
     }
 
 
-def _frames(experiment: Experiment, found: Counterfactuals) -> dict[str, Any]:
-    """What single frames, and pairs of classes, carry of the loss and of the errors."""
-    labels, names = experiment.validation.label, experiment.validation.label_names
-    losses = found.losses[frozenset()]
-    mean_losses = losses.mean(axis=0)
-    worst = np.sort(mean_losses)[::-1][: max(1, round(WORST_SHARE * len(mean_losses)))]
-    predictions = [score_frames(each, labels).predictions for each in found.logits[frozenset()]]
-    wrong = np.zeros((len(names), len(names)))
-    for each in predictions:
-        np.add.at(wrong, (labels[each != labels], each[each != labels]), 1)
-    pairs = {(i, j): wrong[i, j] + wrong[j, i] for i in range(len(names)) for j in range(i + 1, len(names))}
-    pair = max(pairs, key=lambda each: pairs[each])
-    total = max(wrong.sum(), 1.0)
+def _extent(losses: np.ndarray) -> dict[str, Any]:
+    """Measures how far a curve moves: float `[epochs]`."""
     return {
-        "worst_twentieth": float(worst.sum() / max(mean_losses.sum(), 1e-12)),
-        "errors": float(wrong.sum() / (len(predictions) * len(labels))),
-        "pair": [names[pair[0]], names[pair[1]]],
-        "pair_share": float(pairs[pair] / total),
-        "pairs": len(pairs),
+        "jumping": curves.jumping(losses),
+        "relative_jumping": curves.relative_jumping(losses),
+        "volatility": curves.von_neumann_volatility(losses),
+        "lowest_loss": float(losses.min()),
+        "highest_loss": float(losses.max()),
     }
 
 

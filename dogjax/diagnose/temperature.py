@@ -10,25 +10,6 @@ from dogjax.eval.intervals import Groups
 TEMPERATURES = np.geomspace(1, 30, 51)
 
 
-def scale_out_of_fold(logits: np.ndarray, labels: np.ndarray, groups: Groups) -> tuple[np.ndarray, float]:
-    """Logits divided by the temperature that fits the other half of the groups best (Guo et al. 2017, section 4.2).
-
-    Args:
-      logits: float `[frames, classes]`.
-      labels: int `[frames]`.
-      groups: of the frames; those of a class go to the two halves in turn. Some class has two.
-
-    Returns:
-      The scaled logits, and the mean of the two temperatures.
-    """
-    half = halves(groups)
-    scaled, temperatures = np.array(logits, np.float64), []
-    for side in (0, 1):
-        temperatures.append(fit_temperature(logits[half != side], labels[half != side]))
-        scaled[half == side] /= temperatures[-1]
-    return scaled, float(np.mean(temperatures))
-
-
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature of `TEMPERATURES` with the lowest mean cross-entropy."""
     rows = np.arange(len(labels))

@@ -1,10 +1,9 @@
 """Plans the study that tests the changes: all of them together, on a fold that played no part in finding them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dogjax.config import Config
-from dogjax.diagnose.causes import Cause
 
 ARM = "diagnosed"
 # The fewest pairs with which a sign-flip test can give a two-sided p below .05: 2^(1-6) = .031.
@@ -15,7 +14,7 @@ QUESTION = (
 )
 
 
-def trial_fields(config: Config, causes: Iterable[Cause]) -> dict[str, Any] | None:
+def trial_fields(config: Config, causes: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Plans the study that trains the run as it is and with the fixes for its jumps, with common seeds.
 
     It takes the split that does not leak, where one was found, as the run's own seed draws it, and in it the fold after
@@ -23,16 +22,18 @@ def trial_fields(config: Config, causes: Iterable[Cause]) -> dict[str, Any] | No
 
     Args:
       config: of the run.
-      causes: of its curve.
+      causes: of its curve, as `diagnosis.json` has them.
 
     Returns:
       Fields of the configuration and their values; None if no cause of the jumps has a fix.
     """
     causes = list(causes)
-    fixes = {field: value for cause in causes if cause.explains == "jumps" for field, value in cause.fix.items()}
+    fixes = {field: value for cause in causes if cause["explains"] == "jumps" for field, value in cause["fix"].items()}
     if not fixes:
         return None
-    honest = {field: value for cause in causes if cause.name == "leaky_split" for field, value in cause.fix.items()}
+    honest = {
+        field: value for cause in causes if cause["name"] == "leaky_split" for field, value in cause["fix"].items()
+    }
     seed, fold = config.seeds.split, (config.split.fold + 1) % config.split.folds
     drawn = {"seeds.split": config.seed if seed is None else seed, "split.fold": fold}
     study = {"study.kind": "arms", "study.replicates": SEEDS, "study.arms": ((ARM, tuple(fixes.items())),)}

@@ -1,91 +1,80 @@
-"""Words a diagnosis in one paragraph: why the loss jumps, and what to change."""
+"""Words a diagnosis: first a sentence that needs no glossary, then what was named, cleared and left open."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from dogjax.diagnose.causes import is_calm
-from dogjax.diagnose.thresholds import LEAST_SHARE
+from dogjax.diagnose.findings import is_calm
 
-_ONE_CLASS = "The network predicts one class for nearly every frame: it has learned nothing, even if the curve is calm."
-_UNKNOWN = "None of the tested changes calms the curve by more than chance could, so the cause of the jumps is unknown."
-# What removes the jumps of each cause, as the first sentence of a page says it.
-_REMEDIES = {
-    "batch_norm_statistics": "measuring BatchNorm's statistics anew before each evaluation",
-    "augmented_validation": "not augmenting the validation frames",
-    "last_iterate": "averaging the weights over five epochs",
-    "learning_rate": "averaging the weights over five epochs",
-    "overconfidence": "fitting a temperature to the predictions",
-}
+_UNKNOWN = "No change that was tried calms the curve by more than chance could, so the cause of the jumps is unknown."
+_NOT_REPEATED = "This machine does not repeat the run to the bit, so these figures are of nearly the same network."
 
 
-def headline(diagnosis: dict[str, Any]) -> str:
+def headline(diagnosis: Mapping[str, Any]) -> str:
     """Words what a reader should know first, without evidence and fixes, which are in `causes`."""
-    sentences = [_symptom(diagnosis["symptom"])]
-    if diagnosis["symptom"]["predicts_one_class"]:
-        sentences.append(_ONE_CLASS)
-    jumps = [cause for cause in diagnosis["causes"] if cause["explains"] == "jumps" and cause["share"] is not None]
-    if jumps:
-        shares = "; ".join(_removes(cause) for cause in jumps)
-        losses = diagnosis["curves"]["loss"]["all"]
-        rest = 1 - diagnosis["unexplained"] - sum(cause["share"] for cause in jumps)
-        unsure = f" Other changes remove {rest:.0%}, but none of them surely." if rest > LEAST_SHARE else ""
-        sentences.append(
-            f"{shares[0].upper()}{shares[1:]}.{unsure} {diagnosis['unexplained']:.0%} of the jumping is unexplained. "
-            f"With every change, the loss of the same weights moves from {min(losses):.2f} to {max(losses):.2f}."
-        )
-    elif diagnosis["shares"] and not is_calm(diagnosis["symptom"]):
+    by_kind = _by_kind(diagnosis)
+    sentences = [f"{_capital(cause['plain'])}." for cause in by_kind["learning"]]
+    sentences += [f"{_capital(cause['plain'])}: no score of this split can be trusted." for cause in by_kind["sides"]]
+    if diagnosis["symptom"]["predicts_one_class"] and not by_kind["learning"]:
+        sentences.append("The network names one class for nearly every frame, even if the curve is calm.")
+    sentences.append(_symptom(diagnosis["symptom"]))
+    if by_kind["jumps"]:
+        sentences += _why(by_kind["jumps"])
+    elif diagnosis["switches"] and not is_calm(diagnosis["symptom"]):
         sentences.append(_UNKNOWN)
-    sentences += _how_sure(diagnosis, jumps)
+    sentences += _how_sure(diagnosis)
     return " ".join(sentences)
 
 
-def in_words(diagnosis: dict[str, Any]) -> str:
+def in_words(diagnosis: Mapping[str, Any]) -> str:
     """Words the `verdict` of `diagnosis.json` from everything else in it."""
-    symptom, causes = diagnosis["symptom"], diagnosis["causes"]
-    jumps = [cause for cause in causes if cause["explains"] == "jumps"]
-    level = [cause for cause in causes if cause["explains"] == "level"]
-    sentences = [_symptom(symptom)]
-    if symptom["predicts_one_class"]:
-        sentences.append(_ONE_CLASS)
-    if jumps:
-        sentences.append(f"First cause: {_cause(jumps[0])}")
-        sentences += [f"Then: {_cause(cause)}" for cause in jumps[1:]]
-        stays = diagnosis["unexplained"]
-        sentences.append(f"{stays:.0%} of the jumping remains with every change, and is unexplained.")
-    elif diagnosis["shares"] and not is_calm(symptom):
-        sentences.append(_UNKNOWN)
-    if level:
-        sentences.append("How far the score can be trusted:")
-        sentences += [_cause(cause) for cause in level]
-    sentences += _how_sure(diagnosis, causes)
-    if not diagnosis["repeats"]:
-        sentences.append(
-            "This machine does not repeat the run to the bit, so these figures are of nearly the same network."
-        )
+    sentences = [headline(diagnosis)]
+    for number, cause in enumerate(diagnosis["causes"]):
+        fix = f" (change: {cause['override']})" if cause["override"] else ""
+        sentences.append(f"{'First' if not number else 'Then'} {_words(cause['name'])}: {cause['evidence']}{fix}.")
+    if diagnosis["cleared"]:
+        sentences.append(f"Cleared: {', '.join(_words(each['name']) for each in diagnosis['cleared'])}.")
+    sentences += [f"Not testable: {_words(each['name'])}: {each['why']}." for each in diagnosis["not_testable"]]
     return " ".join(sentences)
 
 
-def _how_sure(diagnosis: dict[str, Any], causes: list[dict[str, Any]]) -> list[str]:
-    """Says why shares have no intervals; empty if they have, or if no cause has a measured share."""
+def _by_kind(diagnosis: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    kinds = ("learning", "sides", "jumps", "score")
+    return {kind: [cause for cause in diagnosis["causes"] if cause["explains"] == kind] for kind in kinds}
+
+
+def _why(jumps: list[dict[str, Any]]) -> list[str]:
+    first = jumps[0]
+    if first["alone"] is None:
+        sentences = [f"One cause is there whose part is unknown: {first['plain']}."]
+    else:
+        much = f"{'Most' if first['alone'] > 0.5 else 'A part'} of {first['of']} ({first['alone']:.0%})"
+        sentences = [f"{much} goes if this alone is changed: {first['plain']}."]
+    most = [cause for cause in jumps[1:] if (cause["alone"] or 0) > 0.5 and not cause["amplifies"]]
+    if most:
+        others = " and ".join(f"{cause['plain']} ({cause['alone']:.0%})" for cause in most)
+        sentences.append(f"Another change does as much, for causes are links of a chain: {others}.")
+    return sentences
+
+
+def _how_sure(diagnosis: Mapping[str, Any]) -> list[str]:
     why = diagnosis["no_intervals"]
-    switches = [cause for cause in causes if cause["name"] in (*diagnosis["drops"], "learning_rate")]
-    return [f"These shares have no intervals: {why}."] if why and switches else []
+    sentences = [f"These figures have no intervals: {why}."] if why and diagnosis["switches"] else []
+    return sentences if diagnosis["repeats"] else [*sentences, _NOT_REPEATED]
 
 
-def _removes(cause: dict[str, Any]) -> str:
-    name = cause["name"].replace("_", " ")
-    return f"{_REMEDIES[cause['name']]} removes {cause['share']:.0%} of the jumping ({name})"
-
-
-def _symptom(symptom: dict[str, Any]) -> str:
+def _symptom(symptom: Mapping[str, Any]) -> str:
     first, last = symptom["epochs"]
     moved = f"from {symptom['lowest_loss']:.2f} to {symptom['highest_loss']:.2f} over epochs {first} to {last}"
-    if symptom["volatility"] is None:
-        return f"The validation loss moves {moved}; its volatility is not defined."
+    if symptom["relative_jumping"] is None:
+        return f"The validation loss moves {moved}; its relative size is not defined."
     if is_calm(symptom):
-        return f"The curve is calm: the validation loss moves {moved}, volatility {symptom['volatility']:.2f}."
-    return f"The validation loss jumps {moved}, volatility {symptom['volatility']:.2f}."
+        return f"The curve is calm: the validation loss moves {moved}."
+    return f"The validation loss jumps {moved}, from one epoch to the next by {symptom['jumping']:.2f} nats."
 
 
-def _cause(cause: dict[str, Any]) -> str:
-    name = cause["name"].replace("_", " ")
-    return f"{name}: {cause['evidence']}" + (f" (fix: {cause['override']})." if cause["override"] else ".")
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

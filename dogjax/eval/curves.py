@@ -4,6 +4,14 @@ import numpy as np
 
 FEWEST_EPOCHS = 3
 
+# A run's score is a mean over its last epochs: this part of all, and at most so many.
+LAST_PART, MOST_LAST = 4, 10
+
+
+def last_epochs(epochs: int) -> int:
+    """Returns the number of epochs, the last ones, whose mean is a run's score: one epoch is the level and a jump."""
+    return min(MOST_LAST, -(-epochs // LAST_PART))
+
 
 def jumping(losses: np.ndarray) -> float | None:
     """Computes how far a curve jumps from epoch to epoch, in its own units.
@@ -22,6 +30,15 @@ def jumping(losses: np.ndarray) -> float | None:
     if len(losses) < FEWEST_EPOCHS:
         return None
     return float(np.sqrt(np.mean(np.diff(losses, 2) ** 2) / 6))
+
+
+def relative_jumping(losses: np.ndarray) -> float | None:
+    """Computes `jumping` of the logarithm of a loss: the noise from epoch to epoch, as a share of the loss.
+
+    A loss that falls by the same share in every epoch has none. None below three epochs, or if a loss is 0.
+    """
+    losses = np.asarray(losses, np.float64)
+    return jumping(np.log(losses)) if np.all(losses > 0) else None
 
 
 def von_neumann_volatility(losses: np.ndarray) -> float | None:

@@ -14,12 +14,14 @@ from dogjax.errors import UserError
 from dogjax.files import read_json, read_json_lines, write_text
 from dogjax.report.run_figures import (
     accuracy_picture,
+    branches_picture,
     counterfactual_picture,
     distance_picture,
     loss_picture,
     overview_picture,
     quality_picture,
-    shares_picture,
+    switches_picture,
+    who_jumps_picture,
 )
 from dogjax.report.study_figures import map_picture, study_pictures
 from dogjax.report.summary import summarise_workdir
@@ -61,11 +63,15 @@ def _run_page(workdir: pathlib.Path) -> str:
     if not metrics:
         raise UserError(f"--workdir={workdir}: no epoch is finished yet; go on training first")
     evaluation, diagnosis = Workdir(workdir).read_evaluation(), _read_if_there(workdir / "diagnosis.json")
-    pictures = [loss_picture(metrics), accuracy_picture(metrics)]
+    pictures = [loss_picture(metrics, diagnosis and diagnosis["curves"]["epochs"]), accuracy_picture(metrics)]
     if diagnosis:
         pictures.insert(0, counterfactual_picture(diagnosis["curves"]))
-        if diagnosis["shares"]:
-            pictures.insert(1, shares_picture(diagnosis["shares"], diagnosis["unit"]))
+        if diagnosis["switches"]:
+            pictures.insert(1, switches_picture(diagnosis["switches"], diagnosis["unit"]))
+        if diagnosis["ends"]:
+            pictures.insert(2, branches_picture(diagnosis["ends"]))
+        if diagnosis["who_jumps"]:
+            pictures.append(who_jumps_picture(diagnosis["who_jumps"]))
         if diagnosis["batch_norm_distance"]:
             pictures.append(distance_picture(diagnosis["curves"]["epochs"], diagnosis["batch_norm_distance"]))
         pictures.append(quality_picture(diagnosis["quality"]))

@@ -21,12 +21,20 @@ def summarise_workdir(workdir: pathlib.Path) -> str:
 
 
 def summarise_diagnosis(workdir: pathlib.Path) -> str:
-    """Summarises a diagnosis: the headline, each cause with its evidence and its fix, and the study that tests them."""
+    """Summarises a diagnosis: the headline, causes with evidence and change, what was cleared, and the study."""
     diagnosis = read_json(workdir / "diagnosis.json")
     lines = ["", *_wrapped(headline(diagnosis))]
     for cause in diagnosis["causes"]:
         lines += ["", _title(cause), *_wrapped(cause["evidence"] + ".", "    ")]
         lines += [f"    {cause['override']}"] if cause["override"] else []
+        lines += _wrapped(cause["elsewhere"], "    ") if cause["elsewhere"] else []
+    if diagnosis["cleared"]:
+        cleared = ", ".join(each["name"].replace("_", " ") for each in diagnosis["cleared"])
+        lines += ["", *_wrapped(f"looked for and cleared: {cleared}")]
+    if diagnosis["not_testable"]:
+        lines += ["", "not testable:"]
+        for each in diagnosis["not_testable"]:
+            lines += _wrapped(f"{each['name'].replace('_', ' ')}: {each['why']}", "    ")
     if diagnosis["trial"]:
         lines += ["", *_wrapped(QUESTION), f"    {diagnosis['trial']}"]
     return "\n".join([*lines, ""])
@@ -38,10 +46,10 @@ def summarise_study(workdir: pathlib.Path) -> str:
 
 
 def _title(cause: dict[str, Any]) -> str:
-    share, interval = cause["share"], cause["interval"]
+    part, interval = cause["alone"], cause["interval"]
     sure = f" ({interval[0]:.0%} to {interval[1]:.0%})" if interval else ""
-    part = "an unknown share" if share is None else f"{share:.0%}{sure}"
-    return f"{cause['name'].replace('_', ' ')}: {part} of {cause['of']}"
+    title = f"{cause['name'].replace('_', ' ')}: {cause['plain']}"
+    return title if part is None else f"{title}; {part:.0%}{sure} of {cause['of']}"
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:

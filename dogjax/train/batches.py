@@ -62,6 +62,10 @@ class Batches(Protocol):
         """Yields every validation frame once an epoch, in order; each epoch's last batch is padded."""
         ...
 
+    def clean_rows(self, limit: int) -> np.ndarray:
+        """Returns the frame numbers of `clean_training_batches`, int64 `[batches, frames]`."""
+        ...
+
     def clean_training_batches(self, limit: int) -> Iterator[Batch]:
         """Yields at most `limit` training frames without augmentation, in full batches of one size."""
         ...

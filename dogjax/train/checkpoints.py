@@ -29,12 +29,13 @@ class Checkpoints:
     Args:
       folder: the folder.
       keep: how many of the latest to keep.
+      read_only: whether nothing in the folder may change.
     """
 
-    def __init__(self, folder: pathlib.Path, keep: int) -> None:
+    def __init__(self, folder: pathlib.Path, keep: int, *, read_only: bool = False) -> None:
         self.folder = folder.resolve()
-        self._latest = _manager(self.folder / "latest", keep)
-        self._best = _manager(self.folder / "best", BEST_KEPT)
+        self._latest = _manager(self.folder / "latest", keep, read_only)
+        self._best = _manager(self.folder / "best", BEST_KEPT, read_only)
 
     def save(self, state: TrainState, digest: str, identity: dict[str, Any], *, best: bool) -> None:
         """Starts saving `state` in the background, as one of the latest and perhaps as the best.
@@ -102,6 +103,13 @@ class Checkpoints:
             first = next(iter(damaged.values()))
             raise UserError(f"{self.folder}: no sound checkpoint is left ({first}); start again in a new workdir")
         return None, {}, []
+
+    def read_sound(self, template: TrainState, last_step: int) -> TrainState | None:
+        """Reads the newest sound checkpoint, at `last_step` at most, and leaves damaged ones where they are."""
+        for step in sorted((saved for saved in self._latest.all_steps() if saved <= last_step), reverse=True):
+            if not isinstance(read := self._try_to_read(step, template), str):
+                return read.state
+        return None
 
     def wait(self) -> None:
         """Waits until every save has reached the disk."""
@@ -177,12 +185,31 @@ def resume(experiment: Experiment, checkpoints: Checkpoints, last_step: int) -> 
     return Resumed(experiment.devices.replicate(state), identity["segments"], notes)
 
 
+def read_state(experiment: Experiment, folder: pathlib.Path, last_step: int) -> TrainState | None:
+    """Reads the newest sound state at `last_step` at most, on the host, and changes nothing in the folder.
+
+    Args:
+      experiment: the run.
+      folder: its `checkpoints/`.
+      last_step: later checkpoints are left alone.
+    """
+    if not (folder / "latest").is_dir():
+        return None
+    checkpoints = Checkpoints(folder, keep=1, read_only=True)
+    try:
+        return checkpoints.read_sound(experiment.initial_state(), last_step)
+    finally:
+        checkpoints.close()
+
+
 class _Read(NamedTuple):
     state: TrainState
     identity: dict[str, Any]
 
 
-def _manager(folder: pathlib.Path, keep: int) -> ocp.CheckpointManager:
+def _manager(folder: pathlib.Path, keep: int, read_only: bool) -> ocp.CheckpointManager:
+    if read_only:
+        return ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(read_only=True))
     return ocp.CheckpointManager(
         folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep, cleanup_tmp_directories=True)
     )

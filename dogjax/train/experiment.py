@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # Batches that are the same in every epoch stay on the devices if they take at most this many bytes.
 KEPT_BYTES = 128 * 2**20
+# Training frames that every epoch is scored on, too, without augmentation.
+CLEAN_FRAMES = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +70,24 @@ class Experiment:
         """The validation frames, in the order of their logits."""
         return self.table.take(self.split.validation)
 
+    @functools.cached_property
+    def clean_training(self) -> FrameTable:
+        """An even sample of the training frames, at most `CLEAN_FRAMES` or one batch, in the order of their logits."""
+        rows = self.pipeline.clean_rows(PRECISE_FRAMES)
+        return self.table.take(rows[: self._clean_batches_scored].ravel())
+
+    @functools.cached_property
+    def constant_loss(self) -> float | None:
+        """The validation loss of always answering the class shares of training; None where one of them is 0.
+
+        `sum over classes of -q log p`, with q the shares of validation and p those of training.
+        """
+        classes = len(self.table.label_names)
+        sides = (self.table.label[frames] for frames in (self.split.train, self.split.validation))
+        p, q = (np.bincount(labels, minlength=classes) / len(labels) for labels in sides)
+        there = q > 0
+        return None if np.any(p[there] == 0) else float(-q[there] @ np.log(p[there]))
+
     def initial_state(self) -> TrainState:
         """Creates the state at step 0, on the devices."""
         state = create_state(
@@ -88,6 +109,12 @@ class Experiment:
         placed = ((batch["image"], batch["mask"] > 0) for batch in self._validation_batches(epoch))
         return collect_logits(self.program.predict, networks, placed)
 
+    def clean_training_logits(self, *networks: Variables) -> list[np.ndarray]:
+        """Computes, for each network, float32 `[frames, classes]` in the order of `clean_training`."""
+        batches = itertools.islice(self._clean_batches(), self._clean_batches_scored)
+        placed = ((batch["image"], np.ones(len(batch["frame"]), bool)) for batch in batches)
+        return collect_logits(self.program.predict, networks, placed)
+
     @property
     def has_running_statistics(self) -> bool:
         """Whether epochs are evaluated with BatchNorm's running statistics."""
@@ -102,6 +129,10 @@ class Experiment:
         """Returns the variables with BatchNorm's statistics measured anew on clean training frames."""
         statistics = (self.program.batch_statistics(variables, batch["image"]) for batch in self._clean_batches())
         return variables | {"batch_stats": self.devices.replicate(pool_statistics(statistics))}
+
+    @functools.cached_property
+    def _clean_batches_scored(self) -> int:
+        return max(1, CLEAN_FRAMES // self.pipeline.clean_rows(PRECISE_FRAMES).shape[1])
 
     @functools.cached_property
     def _numbers(self) -> StepNumbers:

@@ -13,14 +13,16 @@ from tqdm import tqdm
 from dogjax import runtime
 from dogjax.config import Config, to_dict
 from dogjax.data.audit import describe_split
+from dogjax.data.table import FrameTable
 from dogjax.errors import Diverged, UserError
 from dogjax.eval.curves import von_neumann_volatility
 from dogjax.eval.evaluate import evaluate, summarise
+from dogjax.eval.metrics import score_frames
 from dogjax.eval.predictions import write_predictions
 from dogjax.train.checkpoints import Checkpoints, resume
 from dogjax.train.experiment import Experiment, build_experiment
 from dogjax.train.identity import environment, extend_segments, make_identity
-from dogjax.train.state import TrainState, Variables, state_sha256, write_weights, zero_sums
+from dogjax.train.state import TrainState, state_sha256, write_weights, zero_sums
 from dogjax.train.workdir import TensorBoard, Workdir
 
 
@@ -168,15 +170,23 @@ class Run:
         epoch, frames = len(self.metrics), self.experiment.validation
         sums = {name: float(value) for name, value in jax.device_get(self.state.sums).items()}
         network = self.experiment.evaluated(self.state.evaluated)
-        logits, of_precise = self._validation_logits(epoch, network)
-        for each, how in ((logits, ""), (of_precise, " with BatchNorm's statistics measured anew")):
-            if not np.all(np.isfinite(each)):
-                self._diverge(self.step - 1, f"the validation logits{how} are not finite")
+        networks = [network]
+        if self.experiment.has_running_statistics:
+            networks.append(self.experiment.precise(network))
+        validation = self.experiment.validation_logits(epoch, *networks)
+        training = self.experiment.clean_training_logits(*networks)
+        for side, of_networks in (("validation", validation), ("clean training", training)):
+            for each, how in zip(of_networks, ("", " with BatchNorm's statistics measured anew")):
+                if not np.all(np.isfinite(each)):
+                    self._diverge(self.step - 1, f"the {side} logits{how} are not finite")
+        logits = validation[0]
         line = {
             "epoch": epoch + 1,
             "step": self.step,
             "train": {"loss": sums["loss"] / sums["frames"], "accuracy": sums["correct"] / sums["frames"]},
-            "validation": self._validation(logits, of_precise),
+            "train_clean": _scored(training, self.experiment.clean_training),
+            "validation": self._validation(validation),
+            "constant_loss": self.experiment.constant_loss,
         }
         self.metrics.append(line)
         self.state = self.state.replace(sums=self.experiment.devices.replicate(zero_sums()))
@@ -192,28 +202,16 @@ class Run:
         if best or (epoch + 1) % self.experiment.config.train.checkpoint_every_epochs == 0:
             self._save(digest, best=best)
 
-    def _validation_logits(self, epoch: int, network: Variables) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the logits of the network, and its logits with BatchNorm's statistics measured anew."""
-        if not self.experiment.has_running_statistics:
-            (logits,) = self.experiment.validation_logits(epoch, network)
-            return logits, logits
-        logits, of_precise = self.experiment.validation_logits(epoch, network, self.experiment.precise(network))
-        return logits, of_precise
-
-    def _validation(self, logits: np.ndarray, of_precise: np.ndarray) -> dict[str, Any]:
+    def _validation(self, logits: list[np.ndarray]) -> dict[str, Any]:
         """Returns the epoch's `validation` object."""
-        summary = self._summary(logits)
+        frames = self.experiment.validation
+        summary = summarise(logits[0], frames.label, frames.background, frames.label_names)
         return {
-            "loss": summary["loss"],
-            "accuracy": summary["accuracy"],
-            "loss_precise_bn": self._summary(of_precise)["loss"],
+            **_scored(logits, frames),
+            "commonest": float(np.bincount(logits[0].argmax(axis=1)).max() / len(frames)),
             "by_label": summary["by_label"],
             "by_background": summary["by_background"],
         }
-
-    def _summary(self, logits: np.ndarray) -> dict[str, Any]:
-        frames = self.experiment.validation
-        return summarise(logits, frames.label, frames.background, frames.label_names)
 
     def stop(self) -> None:
         """Saves the run where it stands.
@@ -262,6 +260,12 @@ class Run:
                 "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             }
         )
+
+
+def _scored(logits: list[np.ndarray], frames: FrameTable) -> dict[str, Any]:
+    """Returns `loss` and `accuracy` by the first logits, and `loss_precise_bn` by the last: the first, if alone."""
+    scores = [score_frames(each, frames.label) for each in logits]
+    return {"loss": scores[0].loss, "accuracy": scores[0].accuracy, "loss_precise_bn": scores[-1].loss}
 
 
 def best_epoch(metrics: list[dict[str, Any]]) -> int | None:

@@ -207,6 +207,20 @@ def make_batch_statistics(network: Network) -> Callable[[Variables, jax.Array], 
     return batch_statistics
 
 
+def make_noisy_statistics(network: Network) -> Callable[..., Any]:
+    """Returns a pure function of (variables, images, key, dropout): the `batch_stats` of a batch as training has it."""
+    memoryless = Network(dataclasses.replace(network.config, norm_momentum=0.0), network.classes)
+
+    def batch_statistics(variables: Variables, images: jax.Array, key: jax.Array, *, dropout: bool) -> Any:
+        images = spread_over_devices(images)
+        _, changed = memoryless.apply(
+            variables, images, dropout=dropout, batch_statistics=True, rngs={"dropout": key}, mutable=["batch_stats"]
+        )
+        return changed["batch_stats"]
+
+    return batch_statistics
+
+
 def pool_statistics(batches: Iterable[Any]) -> Any:
     """Pools the `batch_stats` of batches of one size into those of the whole sample ("precise BatchNorm").
 

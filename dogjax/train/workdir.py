@@ -188,7 +188,8 @@ class TensorBoard:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        numbers = [(name, value) for name, value in flatten(line) if name not in ("epoch", "step")]
+        left_out = ("epoch", "step")
+        numbers = [(name, value) for name, value in flatten(line) if name not in left_out and value is not None]
         values = [Summary.Value(tag=name.replace(".", "/"), simple_value=value) for name, value in numbers]
         event = Event(wall_time=time.time(), step=line["epoch"], summary=Summary(value=values))
         self._writer.add_event(event)

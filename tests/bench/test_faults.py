@@ -28,7 +28,7 @@ from bench.faults.worlds import WORLDS
 from dogjax.config import Config, field_names
 from dogjax.data.decode import decode_frames
 from dogjax.data.sources.clips import find_clips
-from dogjax.diagnose.verdict import _REMEDIES
+from dogjax.diagnose import causes
 from dogjax.errors import Stopped, UserError
 from dogjax.train.identity import code_sha256
 from dogjax.world import film
@@ -58,7 +58,7 @@ def test_every_right_name_is_one_of_the_design():
         assert fault.what and fault.why and fault.whence
         assert len(fault.strengths) == 3
     assert len(FAULTS) >= 24
-    assert set(_REMEDIES) <= CAUSES
+    assert {cause.name for cause in causes.CAUSES} <= CAUSES
 
 
 def test_faults_change_fields_that_exist_and_nothing_else(worlds):

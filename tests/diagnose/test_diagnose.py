@@ -1,5 +1,6 @@
 """`--mode=diagnose` on real runs: it repeats the run's curve, names what was planted, and changes nothing else."""
 
+import html
 import json
 import shlex
 import shutil
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from dogjax.config import replace_fields
+from dogjax.diagnose.causes import CAUSES
 from dogjax.diagnose.diagnose import diagnose_workdir
 from dogjax.diagnose.overrides import as_flags
 from dogjax.diagnose.verdict import headline
@@ -27,7 +29,7 @@ EPOCHS = 6
 
 def files(folder):
     """Every file but those that a diagnosis writes, and the lock."""
-    others = ("diagnosis.json", "report.html", ".dogjax.lock")
+    others = ("diagnosis.json", "branches.json", "report.html", ".dogjax.lock")
     paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in others]
     return {path: path.read_bytes() for path in paths if path.parent.name != "gallery"}
 
@@ -50,7 +52,8 @@ def trained(setup, folder, **fields):
 def lagging(setup, tmp_path_factory):
     """A run whose BatchNorm statistics lag far behind, and nothing else is wrong."""
     folder = tmp_path_factory.mktemp("lagging") / "run"
-    return trained(setup, folder, **{"model.norm_momentum": 0.99, "optim.learning_rate": 0.05})
+    fields = {"model.norm_momentum": 0.99, "optim.learning_rate": 0.05, "model.dense": (8, 8)}
+    return trained(setup, folder, **fields)
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +74,34 @@ def test_a_diagnosis_repeats_the_curve_to_the_bit(lagging, found):
     assert found["curves"]["loss"]["batch_norm_statistics"] == pytest.approx(precise, rel=1e-12)
 
 
-def test_the_shares_are_of_the_switches_that_the_run_has(found):
-    assert list(found["shares"]) == ["batch_norm_statistics", "last_iterate", "overconfidence", "unexplained"]
-    assert sum(each["share"] for each in found["shares"].values()) == pytest.approx(1)
-    assert found["unexplained"] == found["shares"]["unexplained"]["share"]
+def test_the_switches_are_those_that_the_run_has(found):
+    assert list(found["switches"]) == ["batch_norm_statistics", "last_iterate"]
+    curves, alone = found["curves"]["jumping"], found["switches"]["batch_norm_statistics"]["alone"]
+    assert alone == pytest.approx(1 - curves["batch_norm_statistics"] / curves["as_it_was"])
+    # Averaged weights have statistics of their own, and are held against those of the last weights.
+    averaged = found["switches"]["last_iterate"]["alone"]
+    assert averaged == pytest.approx(1 - curves["last_iterate"] / curves["batch_norm_statistics"])
+    assert curves["last_iterate"] == curves["all"]
+
+
+def test_statistics_are_measured_anew_in_stages_down_to_the_clean_one(found):
+    assert list(found["stages"]) == ["as_it_was", "lag", "without_dropout", "clean"]
+    assert found["stages"]["clean"] == found["curves"]["jumping"]["batch_norm_statistics"]
+    assert len({round(each, 9) for each in found["stages"].values()}) == 4
+
+
+def test_a_stage_that_changes_nothing_is_not_there(setup, tmp_path):
+    given = {"model.norm_momentum": 0.99, "optim.learning_rate": 0.05}
+    found = diagnosis(trained(setup, tmp_path / "run", **given))  # nothing is dropped before a norm
+    assert list(found["stages"]) == ["as_it_was", "lag", "clean"]
+    assert "before a BatchNorm" in next(x["why"] for x in found["not_testable"] if x["name"] == "dropout_before_norm")
+
+
+def test_every_cause_is_named_cleared_or_not_testable(found):
+    named, cleared, open_ = ({each["name"] for each in found[key]} for key in ("causes", "cleared", "not_testable"))
+    assert not named & cleared and not (named | cleared) & open_
+    assert named | cleared | open_ == {cause.name for cause in CAUSES}
+    assert all(each["evidence"] for each in found["cleared"]) and all(each["why"] for each in found["not_testable"])
 
 
 def test_a_diagnosis_is_the_same_bytes_each_time(lagging, found):
@@ -96,7 +123,8 @@ def test_the_gallery_shows_the_frames_themselves(lagging, found):
 
 
 def test_the_first_batch_norm_is_far_off_where_it_lags_and_nowhere_else(setup, found, tmp_path):
-    quick = trained(setup, tmp_path / "run", **{"model.norm_momentum": 0.5, "optim.learning_rate": 0.001})
+    fields = {"model.norm_momentum": 0.5, "optim.learning_rate": 0.001, "model.dense": (8, 8)}
+    quick = trained(setup, tmp_path / "run", **fields)
     far, near = (each["batch_norm_distance"] for each in (found, diagnosis(quick)))
     assert far.keys() == near.keys()
     assert min(far["BatchNorm_0"]) > 2 * max(near["BatchNorm_0"])
@@ -122,14 +150,14 @@ def test_an_evaluation_of_an_earlier_epoch_is_not_taken_for_the_last(setup, tmp_
 def test_a_leaky_split_is_named_with_its_fix(setup, tmp_path):
     found = diagnosis(trained(setup, tmp_path / "run", **{"split.strategy": "frame"}))
     leaky = next(cause for cause in found["causes"] if cause["name"] == "leaky_split")
-    assert leaky["share"] > 0.9 and leaky["fix"]["split.strategy"] in ("background", "block")
+    assert leaky["alone"] > 0.9 and leaky["fix"]["split.strategy"] in ("background", "block")
     assert "--config.split.strategy=" in found["verdict"]
 
 
 def test_a_fix_works_when_it_is_pasted_into_a_shell(setup, tmp_path):
     found = diagnosis(trained(setup, tmp_path / "run", **{"split.strategy": "frame"}))
     pasted = [cause["override"] for cause in found["causes"]]
-    pasted.append(as_flags({"data.merge_labels": found["frames"]["pair"]}))
+    pasted.append(as_flags({"data.merge_labels": found["confusion"]["classes"][:2]}))
     ended = setup.launch(tmp_path / "fixed", "--config.train.epochs=1", *shlex.split(" ".join(pasted)))
     assert ended.returncode == 0, ended.stderr
 
@@ -150,20 +178,21 @@ def test_weights_that_are_missing_before_the_scored_epochs_are_left_out_of_the_a
     found = diagnosis(tmp_path / "run")
     assert found["curves"]["epochs"] == list(range(3, EPOCHS + 1))
     curves = found["curves"]["loss"]
-    assert curves["last_iterate"][0] == curves["as_it_was"][0] and curves["last_iterate"] != curves["as_it_was"]
+    precise = curves["batch_norm_statistics"]
+    assert curves["last_iterate"][0] == precise[0] and curves["last_iterate"] != precise
 
 
 def test_a_run_with_precise_statistics_has_no_such_switch_and_repeats(setup, tmp_path):
     fields = {"model.norm_momentum": 0.99, "optim.learning_rate": 0.05, "model.norm_statistics": "precise"}
     found = diagnosis(trained(setup, tmp_path / "run", **fields))
-    assert list(found["shares"]) == ["last_iterate", "overconfidence", "unexplained"]
+    assert list(found["switches"]) == ["last_iterate"] and found["stages"] == {}
     assert found["repeats"] and found["batch_norm_distance"] == {}
 
 
 def test_an_augmented_validation_is_a_switch_of_its_own(setup, tmp_path):
     fields = {"augment.validation": True, "augment.zoom": 0.5, "augment.rotation": 90.0, "model.norm": "none"}
     found = diagnosis(trained(setup, tmp_path / "run", **fields))
-    assert list(found["shares"]) == ["augmented_validation", "last_iterate", "overconfidence", "unexplained"]
+    assert list(found["switches"]) == ["augmented_validation", "last_iterate"]
 
 
 def test_a_run_that_has_all_but_diverged_is_said_to_have(lagging, monkeypatch):
@@ -176,32 +205,36 @@ def test_a_diagnosis_from_the_command_line_ends_with_a_page(setup, lagging):
     ended = run_command([*setup.command(lagging)[:2], f"--workdir={lagging}", "--mode=diagnose"])
     assert ended.returncode == 0, ended.stderr
     found = json.loads((lagging / "diagnosis.json").read_text())
-    assert found["verdict"].split(". First cause")[0] in (lagging / "report.html").read_text()
+    page = (lagging / "report.html").read_text()
+    assert html.escape(headline(found), quote=False).replace("'", "&#39;") in page
+    assert all(f"<td>{each['name'].replace('_', ' ')}</td><td>cleared</td>" in page for each in found["cleared"])
     said = " ".join(ended.stdout.split())
     assert headline(found) in said and found["trial"] in ended.stdout
     assert all(f"{each['evidence']}. {each['override']}".strip() in said for each in found["causes"])
+    assert all(each["why"] in said for each in found["not_testable"])
 
 
-def test_one_block_of_each_dog_gives_shares_without_intervals_and_no_temperature(tmp_path):
+def test_one_block_of_each_class_gives_parts_without_intervals_and_no_temperature(tmp_path):
     for seed, dog in enumerate(("ash", "bea", "cole")):
         write_video(tmp_path / f"videos/{dog}/only.mp4", busy_pictures(80, seed=seed))
     clips = Setup(tmp_path / "videos", tmp_path / "cache")
     fields = {"train.epochs": 10, "split.strategy": "block", "model.norm_momentum": 0.99, "optim.learning_rate": 0.05}
     found = diagnosis(trained(clips, tmp_path / "run", **fields))
-    assert list(found["shares"]) == ["batch_norm_statistics", "last_iterate", "unexplained"]
+    assert list(found["switches"]) == ["batch_norm_statistics", "last_iterate"] and found["temperature"] == 1
     assert found["no_intervals"] in json.loads((tmp_path / "run/evaluation.json").read_text())["intervals"]["note"]
     assert found["no_intervals"].startswith("too few blocks for an interval: 3 of 3 classes")
-    tables = (found["shares"], found["drops"], found["quality"])
-    assert [each["interval"] for table in tables for each in table.values()] == [None] * 7
+    tables = (found["switches"], found["quality"])
+    assert [each["interval"] for table in tables for each in table.values()] == [None] * 4
+    assert [each["loss_interval"] for each in found["switches"].values()] == [None] * 2
     assert found["causes"][0]["name"] in ("batch_norm_statistics", "last_iterate")
-    assert "These shares have no intervals: too few blocks" in found["verdict"]
+    assert "These figures have no intervals: too few blocks" in found["verdict"]
     write_page(tmp_path / "run")
     page = (tmp_path / "run/report.html").read_text()
     shorter = diagnosis(trained(clips, tmp_path / "shorter", **fields, **{"split.block_seconds": 1.0}))
     evaluation = json.loads((tmp_path / "shorter/evaluation.json").read_text())
-    assert shorter["no_intervals"] is None and "overconfidence" in shorter["shares"]
+    assert shorter["no_intervals"] is None and shorter["switches"]["last_iterate"]["interval"]
     assert evaluation["intervals"]["groups"] == shorter["audit"]["validation"]["groups"]
-    assert "Shares without intervals: too few blocks" in page and "Lines are 95 % intervals" not in page
+    assert "Parts without intervals: too few blocks" in page and "Lines are 95 % intervals" not in page
 
 
 @pytest.mark.parametrize(

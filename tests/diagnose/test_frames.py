@@ -8,8 +8,6 @@ from dogjax.data.frames import MemoryImages
 from dogjax.data.splits import Split
 from dogjax.diagnose.batch_norm import distances
 from dogjax.diagnose.cartography import Dynamics, Tally, training_dynamics
-from dogjax.diagnose.counterfactual import Counterfactuals
-from dogjax.diagnose.drops import drops_with_intervals
 from dogjax.diagnose.gallery import APART_SECONDS, choose_sheets, choose_sheets_of_study
 from dogjax.diagnose.probes import probe_background
 from dogjax.diagnose.quality import describe_quality
@@ -162,39 +160,6 @@ class TestQuality:
     def test_a_quality_that_never_varies_has_no_correlation(self):
         found = describe_quality(np.arange(20.0), np.zeros(20), {"same": np.ones(20)}, grouped(20), generator())
         assert found["same"]["correlation"] is None and found["same"]["interval"] is None
-
-
-class TestLevels:
-    def found(self, factor):
-        losses = generator().uniform(0.5, 1.5, (6, 80))
-        by_set = {frozenset(): losses, frozenset({"a"}): losses * factor}
-        return Counterfactuals(list(range(6)), ("a",), {}, by_set, np.ones(6), {})
-
-    def test_the_drop_of_the_mean_loss_is_the_share(self):
-        table = drops_with_intervals(self.found(0.6), grouped(80), generator())
-        assert table["a"]["share"] == pytest.approx(0.4)
-        assert table["a"]["interval"] == pytest.approx([0.4, 0.4])
-
-    def test_the_interval_says_how_far_it_depends_on_the_recordings(self):
-        found = self.found(1.0)
-        better = found.losses[frozenset({"a"})].copy()
-        better[:, :10] *= 0.1  # one of eight recordings alone
-        found.losses[frozenset({"a"})] = better
-        low, high = drops_with_intervals(found, grouped(80), generator())["a"]["interval"]
-        assert low < 0.02 and high > 0.2
-
-    def test_no_loss_has_no_share(self):
-        assert drops_with_intervals(self.found(0.0), grouped(80), generator())["a"]["share"] == 1
-        nothing = self.found(1.0)
-        for losses in nothing.losses.values():
-            losses[:] = 0
-        assert drops_with_intervals(nothing, grouped(80), generator()) == {}
-
-    def test_a_loss_of_one_recording_alone_has_a_share_without_an_interval(self):
-        found = self.found(0.5)
-        for losses in found.losses.values():
-            losses[:, 10:] = 0
-        assert drops_with_intervals(found, grouped(80), generator())["a"] == {"share": 0.5, "interval": None}
 
 
 class TestBatchNormDistance:

@@ -1,9 +1,12 @@
 """A wrong label is found where the network is right elsewhere, and nowhere else."""
 
 import dataclasses
+import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from dogjax.diagnose.label_noise import find_label_errors
 from dogjax.diagnose.out_of_fold import OutOfFold, label_units
@@ -46,7 +49,7 @@ def test_a_recording_in_the_wrong_folder_is_found(truth, recordings):
     (error,) = found["errors"]
     assert (error["unit"], error["label"], error["called"]) == ("rec0", "pepper", "biscuit")
     assert error["frames"] == list(range(FRAMES)) and error["probability"] == pytest.approx(0.94)
-    assert (found["unit"], found["share"], found["right_elsewhere"]) == ("recording", pytest.approx(1 / 9), 1.0)
+    assert (found["unit"], found["share"], found["right"]) == ("recording", pytest.approx(1 / 9), pytest.approx(8 / 9))
 
 
 def test_a_recording_that_is_called_wrong_without_confidence_is_not(truth, recordings):
@@ -73,3 +76,34 @@ def test_single_frames_are_judged_where_no_recording_is_named(truth):
 
 def test_right_labels_are_not_accused(truth, recordings):
     assert errors_of(table(truth, recordings), probabilities(truth, 0.94))["errors"] == []
+
+
+def logits_of(labels, right, rng):
+    """Normal log-odds between the first two classes, right for a share of their recordings; the third is clear."""
+    centre = 4.0
+    deviation = centre / NormalDist().inv_cdf(right)
+    alike = labels < 2
+    first = np.where(alike, rng.normal(centre, deviation, len(labels)) * np.where(labels == 0, 0.5, -0.5), -6.0)
+    return np.stack([first, np.where(alike, -first, -6.0), np.where(alike, -6.0, 6.0)], axis=1)
+
+
+@pytest.mark.parametrize("right", [0.83, 0.9, 0.97])
+def test_between_look_alikes_a_classifier_that_errs_accuses_one_data_set_in_twenty(right):
+    rng, accused, runs = np.random.default_rng(5), 0, 300
+    labels = np.repeat(np.arange(3), 12)
+    frames = table(labels, [f"rec{number}" for number in range(36)])
+    for _ in range(runs):
+        accused += bool(errors_of(frames, softmax(logits_of(labels, right, rng), axis=1))["errors"])
+    assert accused / runs < 0.05 + 2 * math.sqrt(0.05 * 0.95 / runs)
+
+
+def test_a_wrong_label_between_classes_that_are_told_apart_is_found():
+    rng, found, runs = np.random.default_rng(6), 0, 100
+    truth = np.repeat(np.arange(3), 12)
+    labels = truth.copy()
+    labels[0] = 1
+    frames = table(labels, [f"rec{number}" for number in range(36)])
+    for _ in range(runs):
+        errors = errors_of(frames, softmax(logits_of(truth, 0.999, rng), axis=1))["errors"]
+        found += [each["unit"] for each in errors] == ["rec0"]
+    assert found > 0.8 * runs

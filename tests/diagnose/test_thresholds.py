@@ -1,6 +1,7 @@
 """The thresholds of a diagnosis: one file, one hash."""
 
-from dogjax.diagnose import causes, honest_split, label_noise, thresholds, verdict
+from dogjax.diagnose import findings, honest_split, label_noise, thresholds
+from dogjax.diagnose.causes import cause, evidence, learning, score, scoring, sides, steps
 
 
 def test_the_hash_changes_with_each_threshold(monkeypatch):
@@ -16,6 +17,6 @@ def test_the_hash_changes_with_each_threshold(monkeypatch):
 
 
 def test_every_threshold_is_used():
-    users = (causes, honest_split, label_noise, verdict)
+    users = (cause, evidence, findings, honest_split, label_noise, learning, score, scoring, sides, steps)
     for name in (name for name in vars(thresholds) if name.isupper()):
         assert any(hasattr(user, name) for user in users), name

@@ -5,13 +5,12 @@ import shlex
 import pytest
 
 from dogjax.config import Config, replace_fields
-from dogjax.diagnose.causes import Cause
 from dogjax.diagnose.overrides import as_flags
 from dogjax.diagnose.trial import trial_fields
 
 
 def cause(name, explains, fix):
-    return Cause(name, explains, 0.5, None, "", fix, "the jumps")
+    return {"name": name, "explains": explains, "fix": fix}
 
 
 JUMPS = (cause("last_iterate", "jumps", {"optim.ema_decay": 0.99}), cause("tail_batch", "jumps", {"train.epochs": 3}))

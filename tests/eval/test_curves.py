@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dogjax.eval import curves
 from dogjax.eval.curves import drawdown, jumping, oscillation, robust_volatility, spike_share, von_neumann_volatility
 
 
@@ -102,3 +103,16 @@ def test_jumping_is_the_deviation_of_noise_around_a_straight_fall():
     assert jumping(5 - 0.1 * np.arange(10)) == pytest.approx(0, abs=1e-12)
     assert jumping(np.array([0.0, 1.0, 0.0])) == pytest.approx(2 / np.sqrt(6))
     assert jumping(np.array([1.0, 2.0])) is None
+
+
+def test_relative_jumping_is_that_of_the_logarithm_and_a_steady_fall_has_none():
+    fall = 0.8 ** np.arange(12)
+    assert curves.relative_jumping(fall) == pytest.approx(0, abs=1e-12)
+    assert curves.von_neumann_volatility(fall) > 0.1
+    noisy = fall * np.exp(0.2 * np.random.default_rng(0).normal(size=12))
+    assert curves.relative_jumping(3 * noisy) == pytest.approx(curves.jumping(np.log(noisy)))
+    assert curves.relative_jumping(np.array([0.5, 0.0, 0.5])) is None and curves.relative_jumping(fall[:2]) is None
+
+
+def test_a_score_is_a_mean_over_the_last_quarter_and_ten_epochs_at_most():
+    assert [curves.last_epochs(count) for count in (1, 4, 6, 20, 40, 100)] == [1, 1, 2, 5, 10, 10]

@@ -1,6 +1,7 @@
 """`report.html` in a real browser: it draws itself, logs no error, requests nothing, and shows any name as text."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -11,6 +12,7 @@ from dogjax.diagnose.verdict import headline
 from dogjax.errors import UserError
 from dogjax.files import write_json
 from dogjax.report.page import _gallery, write_page
+from dogjax.report.run_figures import who_jumps_picture
 from dogjax.study.study import run_study
 from dogjax.train.workdir import Workdir
 from tests.report.browser import rendered
@@ -47,7 +49,17 @@ def test_a_page_of_a_run_shows_a_hostile_name_as_text(run, tmp_path):
     assert (complaints, asked) == ([], [])
     assert "&lt;script&gt;document.title='stolen'&lt;/script&gt;" in document
     assert "<title>run: one run</title>" in document and "<script" not in document
-    assert document.count("data:image/svg+xml;base64,") == 2
+    assert document.count("<svg ") == 2
+
+
+def test_letters_of_a_picture_are_letters_of_the_page_whatever_a_class_is_called(tmp_path):
+    names = ["$x", "a_b^c$", EVIL]
+    picture = who_jumps_picture({"class": dict.fromkeys(names, 0.5), "recording": {}})
+    assert not re.search(r' id="\w+_\d+"|<metadata|<\?xml', picture.svg)
+    (tmp_path / "page.html").write_text(f"<!doctype html><meta charset=utf-8>{picture.svg}")
+    document, complaints, asked = rendered(tmp_path / "page.html", tmp_path / "profile")
+    assert (complaints, asked) == ([], []) and "<script" not in document
+    assert ">$x<" in document and ">a_b^c$<" in document and "share of the jumping" in document
 
 
 def test_a_page_of_a_diagnosis_shows_the_frames_themselves(setup, tmp_path):
@@ -79,7 +91,7 @@ def test_a_page_of_a_study_draws_itself_without_a_network(study, tmp_path):
     assert verdict.split(":")[0] in document.replace("&#39;", "'")
     assert ("Each arm against the reference, with common seeds" in document) == (study.name == "arms")
     pictures = {"seeds": 5, "sobol": 3, "crossed": 3, "arms": 3}[study.name]
-    assert document.count("data:image/svg+xml;base64,") == pictures
+    assert document.count("<svg ") == pictures
 
 
 def test_a_study_whose_runs_all_diverged_in_their_first_epoch_has_a_page(setup, tmp_path):

@@ -11,12 +11,15 @@ import pytest
 from tensorflow.core.util import event_pb2
 from tensorflow.data import TFRecordDataset
 
+from dogjax.config import replace_fields
 from dogjax.errors import UserError
+from dogjax.eval.metrics import score_frames
 from dogjax.eval.predictions import read_predictions
 from dogjax.files import read_json
-from dogjax.train.experiment import Experiment, build_experiment
+from dogjax.train.experiment import CLEAN_FRAMES, Experiment, build_experiment
 from dogjax.train.loop import DISPATCHES_UNDER_WAY, Replicas
 from dogjax.train.run import evaluate_workdir
+from dogjax.train.state import read_weights
 from dogjax.train.workdir import LOCK, Workdir
 from tests.train.runs import epochs_done, outcome, result
 
@@ -83,10 +86,55 @@ def test_metrics_name_their_numbers_as_promised(finished):
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
     steps = lines[0]["step"]
     assert [line["step"] for line in lines] == [steps, 2 * steps, 3 * steps, 4 * steps]
-    assert set(lines[0]) == {"epoch", "step", "train", "validation"}
+    assert set(lines[0]) == {"epoch", "step", "train", "train_clean", "validation", "constant_loss"}
     assert set(lines[0]["train"]) == {"loss", "accuracy"}
-    assert set(lines[0]["validation"]) == {"loss", "accuracy", "loss_precise_bn", "by_label", "by_background"}
+    assert set(lines[0]["train_clean"]) == {"loss", "accuracy", "loss_precise_bn"}
+    assert set(lines[0]["validation"]) == {
+        "loss",
+        "accuracy",
+        "loss_precise_bn",
+        "commonest",
+        "by_label",
+        "by_background",
+    }
     assert set(lines[0]["validation"]["by_label"]) == {"biscuit", "pepper", "toffee"}
+
+
+def test_an_epoch_is_scored_on_the_same_clean_training_frames_every_time(setup, finished):
+    experiment = build_experiment(setup.config())
+    frames, lines = experiment.clean_training, Workdir(finished).read_metrics()
+    assert 0 < len(frames) <= CLEAN_FRAMES and len(set(frames.frame_id)) == len(frames)
+    assert set(frames.frame_id) <= set(experiment.table.frame_id[experiment.split.train])
+    numbers = {name: number for number, name in enumerate(experiment.table.frame_id)}
+    images = experiment.pipeline.images.read(np.array([numbers[name] for name in frames.frame_id]))
+    scaled = (images - experiment.pipeline.scaling.shift) / experiment.pipeline.scaling.scale
+    for line in lines:
+        network = experiment.devices.replicate(read_weights(finished, line["epoch"]))
+        logits, precise = experiment.clean_training_logits(network, experiment.precise(network))
+        # From the pixels on: the frames are not augmented, and dropout is off.
+        alone = experiment.program.network.apply(network, scaled, dropout=False, batch_statistics=False)
+        np.testing.assert_allclose(logits, alone, rtol=1e-3, atol=1e-4)
+        scores, of_precise = score_frames(logits, frames.label), score_frames(precise, frames.label)
+        assert line["train_clean"] == {
+            "loss": scores.loss,
+            "accuracy": scores.accuracy,
+            "loss_precise_bn": of_precise.loss,
+        }
+
+
+def test_a_line_tells_how_one_sided_the_predictions_are_and_what_a_constant_answer_would_lose(setup, finished):
+    experiment = build_experiment(setup.config())
+    for line in Workdir(finished).read_metrics():
+        calls = read_predictions(finished, line["epoch"]).logits.argmax(axis=1)
+        assert line["validation"]["commonest"] == max(np.bincount(calls)) / len(calls)
+        labels = experiment.table.label[experiment.split.train]
+        shares = np.bincount(labels) / len(labels)
+        assert line["constant_loss"] == pytest.approx(-np.log(shares[experiment.validation.label]).mean())
+
+
+def test_no_constant_answer_is_right_of_a_class_that_was_never_trained_on(setup):
+    experiment = build_experiment(replace_fields(setup.config(), {"split.validation_only": ("pepper",)}))
+    assert experiment.constant_loss is None
 
 
 def test_predictions_explain_the_metrics_of_every_epoch(finished):
