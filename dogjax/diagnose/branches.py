@@ -220,14 +220,14 @@ def branch(
 
     Args:
       experiment: the run.
-      workdir: of the run, with a checkpoint before its last epoch.
+      workdir: of the run. Branches start from the newest checkpoint before its last epoch, or from its last one.
       material: its frames.
       chosen: some of `BRANCHES`, the first among them.
       watch: called after every replicate.
       replicates: of each branch.
 
     Returns:
-      The ends by branch; None if no state before the last epoch is kept.
+      The ends by branch; None if no state of the end of an epoch is kept.
     """
     steps = experiment.pipeline.steps_per_epoch
     last = len(workdir.read_metrics()) * steps
