@@ -35,7 +35,7 @@ from dogjax.errors import Diverged, UserError
 from dogjax.files import read_json, replacing_folder, sha256_of_file, sha256_of_json, write_json
 from dogjax.interrupt import Interrupt, end_with_parent
 from dogjax.train.experiment import Material, load_material
-from dogjax.train.identity import code_sha256
+from dogjax.train.identity import AFTER_DIAGNOSIS, code_sha256
 from dogjax.train.loop import train
 from dogjax.train.workdir import Workdir
 from dogjax.workers import SECONDS_BETWEEN_CHECKS
@@ -47,8 +47,6 @@ ROW = "row.json"
 CACHE = "cache"
 # What a run leaves that neither a diagnosis nor a score reads; a diagnosis trains on from checkpoints.
 LEFT_OVER = ("tensorboard", "gallery")
-# Floors of dogjax that no diagnosis depends on.
-AFTER_DIAGNOSIS = ("study", "report")
 
 
 def execute(runs: Sequence[Planned], root: pathlib.Path, lanes: int) -> None:

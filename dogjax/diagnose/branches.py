@@ -18,12 +18,13 @@ import numpy as np
 from scipy.stats import f, ttest_ind
 
 from dogjax.config import AugmentConfig, Config, replace_fields
+from dogjax.data.transforms import changes_frames
 from dogjax.diagnose.switches import drops_before_norm
 from dogjax.eval.metrics import score_frames
 from dogjax.files import read_json, write_json
 from dogjax.train.checkpoints import read_state
 from dogjax.train.experiment import Experiment, Material, build_experiment
-from dogjax.train.identity import code_sha256
+from dogjax.train.identity import AFTER_DIAGNOSIS, code_sha256
 from dogjax.train.state import TrainState, zero_sums
 from dogjax.train.workdir import Workdir
 
@@ -47,7 +48,6 @@ class Branch:
 
     Attributes:
       name: its key in `branches.json`.
-      asks: the question, in plain words.
       fields: of the configuration, given the run's.
       there: whether the run has what the branch changes.
       rate: what the learning rate is multiplied by.
@@ -58,7 +58,6 @@ class Branch:
     """
 
     name: str
-    asks: str
     fields: Callable[[Config], Mapping[str, Any]] = lambda config: {}
     there: Callable[[Experiment], bool] = lambda experiment: True
     rate: float = 1.0
@@ -82,26 +81,23 @@ def _clean(config: Config) -> dict[str, Any]:
 
 
 BRANCHES = (
-    Branch(AS_IS, "how much noise does one epoch make?", keeps_tail=True, asked=NOTHING_LEFT),
-    Branch(WITHOUT_TAIL, "does the small last batch do it?", there=_has_tail, asked=NOTHING_LEFT),
-    Branch("quarter_rate", "are the steps too long?", rate=1 / 4, asked=LITTLE_LEFT),
-    Branch("sixteenth_rate", "are they far too long?", rate=1 / 16, asked=LITTLE_LEFT),
+    Branch(AS_IS, keeps_tail=True, asked=NOTHING_LEFT),
+    Branch(WITHOUT_TAIL, there=_has_tail, asked=NOTHING_LEFT),
+    Branch("quarter_rate", rate=1 / 4, asked=LITTLE_LEFT),
+    Branch("sixteenth_rate", rate=1 / 16, asked=LITTLE_LEFT),
     Branch(
         "batch_times_4",
-        "is the gradient too noisy?",
         lambda config: {"train.batch_size": 4 * config.train.batch_size, "train.drop_remainder": True},
         lambda experiment: len(experiment.split.train) >= 4 * experiment.config.train.batch_size,
     ),
     Branch(
         "without_dropout",
-        "does dropout shift what BatchNorm stores?",
         lambda config: {"model.dropout": 0.0},
         lambda experiment: drops_before_norm(experiment.config.model),
     ),
-    Branch("without_augmentation", "is the augmentation too strong?", _clean, asked=NEVER),
+    Branch("without_augmentation", _clean, lambda experiment: changes_frames(experiment.config.augment), asked=NEVER),
     Branch(
         "without_moments",
-        "does the optimizer's memory do it?",
         there=lambda experiment: experiment.config.optim.name != "sgd" or experiment.config.optim.momentum > 0,
         state=_without_moments,
     ),
@@ -192,15 +188,16 @@ def _change(before: Sequence[float], after: Sequence[float], whole: Ends) -> Cha
     deviations = [max(float(np.std(each, ddof=1)), LEAST) for each in (before, after)]
     ratio = deviations[1] / deviations[0]
     tails = [f.ppf(p, len(after) - 1, len(before) - 1) for p in (0.975, 0.025)]
-    test = ttest_ind(before, after, equal_var=False)
-    limits = test.confidence_interval(0.95)
     lower = float(np.mean(before) - np.mean(after))
+    limits = (lower, lower)
+    if max(deviations) > LEAST:
+        limits = ttest_ind(before, after, equal_var=False).confidence_interval(0.95)
     return Change(
         part=(deviations[0] - deviations[1]) / whole.deviation,
         ratio=ratio,
         interval=(ratio / math.sqrt(tails[0]), ratio / math.sqrt(tails[1])),
         lower=lower,
-        lower_interval=(float(limits.low), float(limits.high)),
+        lower_interval=(float(limits[0]), float(limits[1])),
         lower_part=lower / max(whole.mean, LEAST),
     )
 
@@ -227,7 +224,7 @@ def branch(
       replicates: of each branch.
 
     Returns:
-      The ends by branch; None if no state of the end of an epoch is kept.
+      The ends by branch, without those of which an epoch diverged; None if no state of the end of an epoch is kept.
     """
     steps = experiment.pipeline.steps_per_epoch
     last = len(workdir.read_metrics()) * steps
@@ -236,7 +233,8 @@ def branch(
     )
     if state is None or int(state.step) % steps:
         return None
-    path, key = workdir.path / FILE, {"step": int(state.step), "replicates": replicates, "code": code_sha256()}
+    code = code_sha256(without=AFTER_DIAGNOSIS)
+    path, key = workdir.path / FILE, {"step": int(state.step), "replicates": replicates, "code": code}
     known = read_json(path) if path.exists() else {}
     if {name: known.get(name) for name in key} != key:
         known = key | {"ends": {}}
@@ -246,7 +244,8 @@ def branch(
             rows.append(losses)
             write_json(path, known)
             watch()
-    return {each.name: Ends(*zip(*known["ends"][each.name])) for each in chosen}
+    ends = {each.name: known["ends"][each.name] for each in chosen}
+    return {name: Ends(*zip(*rows)) for name, rows in ends.items() if None not in rows}
 
 
 def choose(experiment: Experiment, how: str, left: int) -> tuple[Branch, ...]:
@@ -266,8 +265,8 @@ def choose(experiment: Experiment, how: str, left: int) -> tuple[Branch, ...]:
 
 def _train(
     each: Branch, experiment: Experiment, state: TrainState, material: Material, numbers: range
-) -> Iterator[tuple[float, float]]:
-    """Yields the loss after an epoch of each replicate, as stored and with statistics measured anew."""
+) -> Iterator[tuple[float, float] | None]:
+    """Yields the loss after an epoch of each replicate, as stored and with statistics measured anew; None: diverged."""
     # The epoch after the state, with its learning rates; after the last one, the last one again.
     epoch = min(int(state.step) // experiment.pipeline.steps_per_epoch, experiment.config.train.epochs - 1)
     for number in numbers:
@@ -280,6 +279,9 @@ def _train(
         network = experiment.evaluated(end.evaluated)
         networks = [network, experiment.precise(network)] if experiment.has_running_statistics else [network]
         logits = experiment.validation_logits(epoch, *networks)
+        if not all(np.all(np.isfinite(each_logits)) for each_logits in logits):
+            yield None
+            continue
         losses = [score_frames(each_logits, experiment.validation.label).loss for each_logits in logits]
         yield losses[0], losses[-1]
 

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from dogjax.config import Config, flatten, to_dict
 from dogjax.diagnose.attribution import Switches
-from dogjax.diagnose.branches import LITTLE_LEFT, MUCH_LEFT, NOTHING_LEFT, REPLICATES, branch, choose, effects
+from dogjax.diagnose.branches import AS_IS, LITTLE_LEFT, MUCH_LEFT, NOTHING_LEFT, REPLICATES, branch, choose, effects
 from dogjax.diagnose.causes import judge
 from dogjax.diagnose.causes.cause import Cause, Named
 from dogjax.diagnose.causes.evidence import CALM_RESCORED, a_switch_takes_most
@@ -88,6 +88,9 @@ def _branched(experiment: Experiment, workdir: Workdir, findings: Findings) -> F
         ends = branch(experiment, workdir, material, chosen, bar.update)
     if ends is None:
         why = "no checkpoint of the end of an epoch is left, so no epoch could be trained again"
+        return dataclasses.replace(findings, no_branches=why)
+    if AS_IS not in ends:
+        why = "an epoch that is trained again as it is diverges, so no change can be held against it"
         return dataclasses.replace(findings, no_branches=why)
     return dataclasses.replace(findings, branches=effects(ends), ends=ends)
 

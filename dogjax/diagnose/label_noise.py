@@ -58,7 +58,7 @@ def find_label_errors(table: FrameTable, found: OutOfFold) -> dict[str, Any]:
     if answer["right"] < RIGHT_OFTEN:
         note = f"{answer['right']:.0%} of the {unit}s are predicted as labelled: too few to call a label wrong"
         return answer | {"note": note}
-    suspects = [int(each) for each in suspects if means[each].max() >= SURE and predictions[each] != labels[each]]
+    suspects = [int(each) for each in suspects if means[each].max() >= SURE]
     logs = np.log(np.maximum(means, LEAST_PROBABILITY))
     suspects = [each for each in suspects if _is_outlier(each, int(predictions[each]), labels, logs)]
     errors = [_describe(table, unit, found.frames[found.units == each], means[each]) for each in suspects]

@@ -54,7 +54,7 @@ SAME_OUTPUT = 1e-3
 # A network has learnt little where its loss on clean training frames is more than this part of a constant answer's.
 # Two of the first 13 sound runs of the development worlds, whose variations learn slowly, reach .60 and .72.
 LITTLE_LEARNT = 0.8
-# A training loss that falls by more from the last quarter but one to the last is still falling.
+# A training loss whose mean over the last epochs lies lower by more than that over as many before is still falling.
 STILL_FALLING = 0.05
 # Overfitting: validation loses so many nats more than clean training frames, and so much more than at its best. A gap
 # alone tells nothing: sound runs on so few recordings lose up to 1 nat more in validation.

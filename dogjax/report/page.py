@@ -63,6 +63,8 @@ def _run_page(workdir: pathlib.Path) -> str:
     if not metrics:
         raise UserError(f"--workdir={workdir}: no epoch is finished yet; go on training first")
     evaluation, diagnosis = Workdir(workdir).read_evaluation(), _read_if_there(workdir / "diagnosis.json")
+    if diagnosis and "who_jumps" not in diagnosis:
+        raise UserError(f"--workdir={workdir}: its diagnosis is of an earlier version; repeat it with --mode=diagnose")
     pictures = [loss_picture(metrics, diagnosis and diagnosis["curves"]["epochs"]), accuracy_picture(metrics)]
     if diagnosis:
         pictures.insert(0, counterfactual_picture(diagnosis["curves"]))

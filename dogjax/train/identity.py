@@ -40,7 +40,8 @@ ACCELERATOR_PACKAGES = (
 # Variables that change what JAX, XLA or TensorFlow compute.
 VARIABLES = ("LIBTPU_INIT_ARGS", "NPROC", "NVIDIA_TF32_OVERRIDE", "TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS")
 # Folders of dogjax that a run does not pass through: what they hold cannot change a bit of it.
-OUTSIDE_A_RUN = ("diagnose", "report", "study")
+AFTER_DIAGNOSIS = ("report", "study")
+OUTSIDE_A_RUN = ("diagnose", *AFTER_DIAGNOSIS)
 
 CPU_INFO = pathlib.Path("/proc/cpuinfo")
 NVIDIA_DRIVER = pathlib.Path("/proc/driver/nvidia/version")

@@ -1,5 +1,6 @@
 """An epoch that is trained again: the run's own to the bit, or with one thing changed."""
 
+import dataclasses
 import json
 import math
 
@@ -94,6 +95,27 @@ def test_a_diagnosis_that_was_stopped_goes_on_with_the_next_replicate(run, tmp_p
     assert set(known["ends"]) == {each.name for each in chosen}
 
 
+def test_ends_of_another_code_are_trained_again(run, monkeypatch):
+    experiment, workdir = run
+    chosen, trained = choose(experiment, "all", MUCH_LEFT)[:1], []
+    branch(experiment, workdir, material(experiment), chosen, lambda: None, replicates=1)
+    branch(experiment, workdir, material(experiment), chosen, lambda: trained.append(1), replicates=1)
+    assert trained == []
+    monkeypatch.setattr(branches, "code_sha256", lambda without: f"another, without {without}")
+    branch(experiment, workdir, material(experiment), chosen, lambda: trained.append(1), replicates=1)
+    assert trained == [1]
+    assert json.loads((workdir.path / branches.FILE).read_text())["code"] == "another, without ('report', 'study')"
+
+
+def test_a_change_that_diverges_is_left_out(run, monkeypatch):
+    experiment, workdir = run
+    wild = dataclasses.replace(BRANCHES[2], name="wild", rate=1e30)
+    as_is = choose(experiment, "all", MUCH_LEFT)[0]
+    ends = branch(experiment, workdir, material(experiment), (as_is, wild), lambda: None, replicates=2)
+    assert list(ends) == [AS_IS]
+    assert json.loads((workdir.path / branches.FILE).read_text())["ends"]["wild"] == [None, None]
+
+
 def test_a_run_without_a_checkpoint_has_no_branches(setup, tmp_path):
     config = replace_fields(setup.config(), {"train.epochs": 1})
     train(config, Workdir(tmp_path / "run"))
@@ -158,8 +180,11 @@ def test_where_an_epoch_has_a_small_last_batch_other_changes_are_held_against_th
     assert found["quarter_rate"].stored.part == pytest.approx(part)
 
 
-def test_an_epoch_without_noise_has_no_effects():
+def test_an_epoch_without_noise_has_no_effects_and_one_whose_statistics_make_it_has_finite_ones():
     assert effects({AS_IS: of([1.0] * 8), "b": of([0.5] * 8)}) == {}
+    noise = np.random.default_rng(4).normal(1, 0.1, 8)
+    found = effects({AS_IS: of(noise, [1.0] * 8), "b": of(noise, [0.5] * 8)})["b"].precise
+    assert found.lower_interval == (0.5, 0.5) and found.lowers and found.ratio == 1
 
 
 def test_intervals_of_effects_hold_the_truth_as_often_as_they_say():

@@ -400,6 +400,13 @@ def test_a_calm_curve_is_not_explained_by_branches():
     assert named(findings(symptom=calm, branches={"quarter_rate": effect(lower=(0.3, 0.5), lower_part=0.5)})) == {}
 
 
+def test_a_calm_curve_clears_what_branches_would_have_told():
+    calm = {"relative_jumping": 0.01, "jumping": 0.01, "lowest_loss": 0.5, "highest_loss": 0.52}
+    assert cleared(findings(symptom=calm))["small_batch"] == "the curve is calm"
+    assert cleared(findings(calm_rescored=True))["small_batch"] == CALM_RESCORED
+    assert "no epoch was trained again" in not_testable(findings())["small_batch"]
+
+
 def test_the_rate_is_offered_after_which_the_loss_is_lowest():
     tried = {"quarter_rate": effect(lower=(0.1, 0.3)), "sixteenth_rate": effect(lower=(0.2, 0.3))}
     answer = named(findings(config={"optim.learning_rate": 0.16}, branches=tried))["learning_rate"]

@@ -69,7 +69,7 @@ def test_a_page_of_a_diagnosis_shows_the_frames_themselves(setup, tmp_path):
     document, complaints, asked = rendered(tmp_path / "run/report.html", tmp_path)
     assert (complaints, asked) == ([], [])
     diagnosis = json.loads((tmp_path / "run/diagnosis.json").read_text())
-    first, rest = document.replace("</span> <span>", " ").split("<h2>Why</h2>")
+    first, rest = document.replace("</span> <span>", " ").split("<h2>Why, and what else was looked for</h2>")
     assert headline(diagnosis) in first and "The validation curve" in first and diagnosis["causes"]
     assert all(cause["override"] in first and cause["evidence"].split("'")[0] in rest for cause in diagnosis["causes"])
     gallery = diagnosis["gallery"]
@@ -82,6 +82,13 @@ def test_a_page_of_a_diagnosis_shows_the_frames_themselves(setup, tmp_path):
     shutil.rmtree(tmp_path / "run/gallery")  # a picture that was removed is left out
     write_page(tmp_path / "run")
     assert "data:image/png" not in (tmp_path / "run/report.html").read_text()
+
+
+def test_a_diagnosis_of_an_earlier_version_is_to_be_repeated(run, tmp_path):
+    shutil.copytree(run, tmp_path / "old")
+    write_json(tmp_path / "old/diagnosis.json", {"causes": [], "verdict": "of 0.1.0"})
+    with pytest.raises(UserError, match="earlier version; repeat it with --mode=diagnose"):
+        write_page(tmp_path / "old")
 
 
 def test_a_page_of_a_study_draws_itself_without_a_network(study, tmp_path):

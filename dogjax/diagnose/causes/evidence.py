@@ -52,12 +52,12 @@ def judge_branch(
     blame; the small last batch alone is asked all the same, for dropping it is free. Where BatchNorm takes most of the
     jumping, a change of training must calm what BatchNorm leaves.
     """
-    if findings.branches is None:
-        return NotTestable(findings.no_branches)
     if is_calm(findings.symptom):
         return Cleared("the curve is calm")
     if findings.calm_rescored and name != WITHOUT_TAIL:
         return Cleared(CALM_RESCORED)
+    if findings.branches is None:
+        return NotTestable(findings.no_branches)
     if name not in findings.branches:
         return NotTestable(_NO_BRANCH)
     noise, jumping = (findings.ends or {})[AS_IS].deviation, findings.symptom["jumping"]

@@ -71,7 +71,7 @@ def _underfitting(findings: Findings) -> Answer:
         return Cleared(said)
     if learning.falling > STILL_FALLING:
         fix = {"train.epochs": 2 * findings.config.train.epochs}
-        return Named(f"{said}, and it still falls by {learning.falling:.0%} a quarter of the run", fix, of="the loss")
+        return Named(f"{said}, and the training loss still falls by {learning.falling:.0%}", fix, of="the loss")
     return Named(f"{said}, and it falls no more", {}, of="the loss")
 
 
